@@ -22,10 +22,9 @@ import (
 
 // AMQP returns the handler that consumes a RabbitMQ queue through an agent and
 // streams its messages as server-sent events. It takes a POST with a JSON
-// object that says which broker and which messages; once the caller is admitted
-// the answer is a 200 and everything else is an event. A page of any web origin
-// may ask with a key: the handler answers preflights too, so mount it for all
-// methods.
+// object that names the broker and the messages. Once the caller is admitted
+// the status is 200, and errors are events. Pages of any web origin may use it
+// with a key: the handler answers preflights too, so mount it for all methods.
 //
 // The queue is a temporary one, exclusive and deleted with the stream, or an
 // existing one, which is only consumed. A message is acknowledged after its

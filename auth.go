@@ -37,20 +37,21 @@ type Authenticator interface {
 }
 
 // A KeyLookuper is an Authenticator that is asked at every use of a token for
-// the principal behind its key id, so that revoking a key or changing its limits
-// counts at once. Without Lookup a token lives out its five minutes.
+// the principal behind its key id, so that revoking a key or changing its
+// limits counts at once. Without Lookup a token works for all of its five
+// minutes.
 //
-// Lookup is called concurrently. A key id that is no longer valid is an error that
-// wraps [ErrUnauthorized]; any other error is an internal error of the Authenticator. A
-// principal with another Subject than that of the token counts as a key that is gone;
-// its KeyID is not looked at: the one that was asked for stays.
+// Lookup is called concurrently. A key id that is no longer valid is an error
+// that wraps [ErrUnauthorized]; any other error is an internal error of the
+// Authenticator. A principal with another Subject than the token's counts as a
+// key that is gone. Its KeyID is ignored: the one that was asked for stays.
 type KeyLookuper interface {
 	Authenticator
 	Lookup(ctx context.Context, keyID string) (Principal, error)
 }
 
-// Credentials is what a caller showed. It is a value and not a request because
-// it may arrive late: in a first message, a body, a query.
+// Credentials is what a caller showed. It is not a request, because it may
+// arrive in a first message or a body.
 type Credentials struct {
 	Key    string     // the API key as sent, never empty
 	Remote netip.Addr // the client's address (Options.ClientAddr); the zero Addr when unknown
@@ -121,9 +122,8 @@ type principalKey struct{}
 // needs no key. The Subject must not be empty: a principal without one counts
 // as missing.
 //
-// Because a browser attaches cookies to sockets that any page opens, a caller
-// known only so must come without an Origin, from the host's own, or from one
-// of Options.Origins.
+// Because a browser sends cookies with sockets that any page opens, such a
+// request must have no Origin, the host's own, or one of Options.Origins.
 func WithPrincipal(ctx context.Context, p Principal) context.Context {
 	return context.WithValue(ctx, principalKey{}, p)
 }
@@ -136,25 +136,26 @@ func PrincipalFrom(ctx context.Context) (Principal, bool) {
 	return p, ok && p.Subject != ""
 }
 
-// WithScheme returns a context that says whether a request came by http or https,
-// where the host knows it from a proxy that it trusts. A caller that only the host
-// knows is then held to an Origin of the same scheme.
+// WithScheme returns a context that says whether a request came by http or
+// https, as told by a proxy that the host trusts. The Origin of a caller that
+// only the host knows must then have the same scheme.
 func WithScheme(ctx context.Context, scheme string) context.Context {
 	return origin.WithScheme(ctx, scheme)
 }
 
-// TrustedProxies returns a function for Options.ClientAddr, for a gateway behind
-// proxies whose addresses are given as prefixes. When a request comes from one of
-// them, its client is the rightmost address in X-Forwarded-For that is not trusted.
-// The client of any other request, or of one without such an address, is its peer.
+// TrustedProxies returns a function for Options.ClientAddr, for a gateway
+// behind proxies whose addresses are given as prefixes. When a request comes
+// from one of them, its client is the rightmost address in X-Forwarded-For that
+// is not trusted. If there is none, or the request comes from elsewhere, its
+// client is the peer of the connection.
 func TrustedProxies(trusted ...netip.Prefix) func(*http.Request) netip.Addr {
 	return origin.Client(trusted)
 }
 
-// WithKeyShown returns a context for [net/http.Server.ConnContext]. Shown is called
-// each time a request of the connection has shown a valid key, a token, or an
-// agent's secret to an agent.Pool; it may be called concurrently. A host uses it to
-// bound the connections of those who show none, as farwire serve does.
+// WithKeyShown returns a context for [net/http.Server.ConnContext]. Shown is
+// called each time a request of the connection has shown a valid key, a token,
+// or an agent's secret to an agent.Pool; it may be called concurrently. A host
+// uses it to bound connections without a key, as farwire serve does.
 func WithKeyShown(ctx context.Context, shown func()) context.Context {
 	return upgrade.WithKeyShown(ctx, shown)
 }

@@ -137,22 +137,21 @@ func (g *Gateway) askPeers(ctx context.Context, q peerQuestion, each func(peerAn
 	})
 }
 
-// A Bus tells the gateways of a cluster of keys, and of agents' records, that are
+// A Bus tells the gateways of a cluster which keys and agents' records are
 // revoked. Its methods are safe for concurrent use and return soon. Package
 // clustertest tests one; a [RevocationLog] keeps what one has to keep.
 //
-// What is published reaches the other gateways within a second, and those that come
-// or return later, for a day.
+// A revocation reaches the other gateways within a second. Gateways that start
+// or return later get it for a day.
 //
 // One that is a [ConnectedBus] shows in [Gateway.Ready] whether it is connected.
 type Bus interface {
 	// Publish tells the other gateways. It sets Revocation.Gateway, and At when
-	// that is zero. That a key is there again counts only from the gateway that
-	// revoked it.
+	// that is zero. Only the gateway that revoked a key can restore it.
 	Publish(Revocation)
-	// Subscribe has f be told of each revocation that other gateways publish, and
-	// of those of the last day. Calls are not concurrent; f returns soon and calls
-	// no method of the Bus.
+	// Subscribe calls f for each revocation that other gateways publish, and
+	// for those of the last day. Calls are not concurrent; f returns soon and
+	// calls no method of the Bus.
 	Subscribe(f func(Revocation))
 }
 
@@ -187,7 +186,7 @@ type revocationKey struct {
 }
 
 // Note keeps a revocation and reports whether it says something new. Only the
-// gateway that said that a key is gone can say that it is there again.
+// gateway that revoked a key can restore it.
 func (l *RevocationLog) Note(r Revocation) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -375,11 +374,12 @@ func (g *Gateway) publish(r Revocation) {
 	hostcall.Log(g.o.Logger, "Bus.Publish", func() { g.o.Bus.Publish(r) })
 }
 
-// EndRevoked ends the sessions of keys that the Authenticator no longer knows, with
-// 1008 and the reason "key revoked", and returns their number. A recrawl stops, and its
-// site rests. Call it after keys were taken away. It does nothing unless the Authenticator is a [KeyLookuper].
-// Where it is a [KeyLister] too, the other gateways on Options.Bus are told which keys
-// are gone, and which are there again.
+// EndRevoked ends the sessions of keys that the Authenticator no longer knows,
+// with 1008 and the reason "key revoked", and returns their number. A recrawl
+// stops, and its site rests. Call it after keys were removed. It does nothing
+// unless the Authenticator is a [KeyLookuper]. Where it is a [KeyLister] too,
+// the other gateways on Options.Bus are told which keys are gone, and which are
+// there again.
 func (g *Gateway) EndRevoked(ctx context.Context) int {
 	g.revocations.Add(1)
 	g.publishRevoked()

@@ -28,7 +28,7 @@ import (
 // sends one JSON object that says what to crawl, and is sent messages of the
 // form {"type": "…", "content": "…"}: any number of "log", then one "result"
 // with the file, then "url" when the file is hosted ([Options.Storage]), then
-// close code 1000. Trouble is an "error" and a close.
+// close code 1000. A failure is an "error" and a close.
 //
 // ServeHTTP returns when the crawl is over. It ends early when the client
 // leaves, when [CrawlOptions.Timeout] has passed (what was found by then is the

@@ -160,8 +160,8 @@ type renderCost struct {
 
 const messageNoBrowser = "No browser is configured; pages that need one keep their static form"
 
-// ErrNoBrowser is what a Renderer that has no browser at all returns, possibly
-// wrapped. The client is told so once.
+// ErrNoBrowser is what a Renderer without any browser returns, possibly
+// wrapped. The client is told once.
 var ErrNoBrowser error = noBrowser{}
 
 type noBrowser struct{}
@@ -220,11 +220,10 @@ func (r *rendering) end() renderCost {
 	return r.cost
 }
 
-// A Renderer shows a page in a browser and returns the document as the browser
-// has it once the page has settled. Render is called concurrently, and must return
-// when its context ends. Of its error
-// a client sees only what it says as an [llmstxt.DetailedError]; By, Time and
-// Bytes count even then.
+// A Renderer renders a page in a browser and returns the document once the page
+// has settled. Render is called concurrently, and must return when its context
+// ends. Of its error a client sees only what it says as an
+// [llmstxt.DetailedError]; By, Time and Bytes count even then.
 type Renderer interface {
 	Render(context.Context, RenderPage) (Rendered, error)
 }
@@ -246,9 +245,9 @@ type Rendered struct {
 }
 
 // An Enhancer rewrites a part of a file with a language model. Its answer is
-// checked strictly and not used when it is not the same part reworded, so
-// an Enhancer need not be trusted. Enhance is called concurrently, and must
-// return when its context ends; an error is logged and shown to no client.
+// checked strictly and used only if it is the same part reworded, so an
+// Enhancer need not be trusted. Enhance is called concurrently, and must return
+// when its context ends; an error is logged and shown to no client.
 //
 // One that is a [PartSizer] says how large a part may be.
 type Enhancer interface {

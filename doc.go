@@ -1,11 +1,11 @@
-// Package farwire mounts handlers that reach the outside world through a
-// network of exit agents into a host program's own net/http server.
+// Package farwire is a gateway to the outside world through a network of exit
+// agents. A host program mounts its handlers into its own net/http server.
 //
-// There is a relay for WebSockets, a consumer of RabbitMQ queues that streams
-// Server-Sent Events, a crawl that writes a site's llms.txt, a path form and a
-// forward proxy for every other program, and an endpoint that exchanges an API key
-// for a token. Each is a [net/http.Handler] made by a method of one [Gateway];
-// what a host does not mount is not linked in.
+// The handlers are a relay for WebSockets, a consumer of RabbitMQ queues that
+// streams Server-Sent Events, a crawl that writes a site's llms.txt, a path
+// form and a forward proxy for every other program, and an endpoint that
+// exchanges an API key for a token. Each is a [net/http.Handler] made by a
+// method of one [Gateway]; what a host does not mount is not linked in.
 //
 // # Mounting
 //
@@ -21,9 +21,8 @@
 //	mux.Handle("GET /ws/crawl", gw.Crawl())
 //	mux.Handle("/auth/token", gw.Token())    // likewise
 //
-// Every constructor checks what it is given: an API key or a secret that came
-// from an unset environment variable is an error there and never valid by
-// accident.
+// Every constructor checks its arguments: an API key or a secret from an unset
+// environment variable is an error, never valid by accident.
 //
 // # Agents
 //
@@ -35,8 +34,8 @@
 // write its own. In a test an agent is a net.Dialer.
 //
 // Agents refuse to dial private, loopback, link-local and other special
-// addresses, wherever a name, a redirect or a proxy leads. A test against a
-// server on loopback sets AllowPrivate.
+// addresses, also when a name, a redirect or a proxy leads there. A test
+// against a server on loopback sets AllowPrivate.
 //
 // # Callers
 //
@@ -64,10 +63,9 @@
 // # Sites that stay current
 //
 // With a [Storage] and a [SiteStore] a crawl may enrol its site: the file is
-// hosted, and crawled anew when it is due. [Gateway.Recrawl] does that, for as
-// long as its context lasts; run it in as many gateways as there are, on one
-// store, and each due time is worked once. [Gateway.SiteChanged] is where a site
-// says that it has changed:
+// hosted, and the site is crawled again when it is due. [Gateway.Recrawl] does
+// that until its context ends. Run it in every gateway, on one store: each due
+// crawl runs once. [Gateway.SiteChanged] lets a site report a change:
 //
 //	mux.Handle("POST /hooks/site-changed", gw.SiteChanged())
 //	go gw.Recrawl(ctx) // returns nil when ctx ends or the gateway drains
@@ -77,33 +75,34 @@
 //
 // # Shutting down
 //
-// [net/http.Server.Shutdown] neither sees a hijacked socket nor ends an event
-// stream. [Gateway.Shutdown] does: new sessions are refused with 503, relays
-// send close code 1001 to both sides where a frame ends, streams and crawls say
-// why they end. Call it first, then the server's:
+// [net/http.Server.Shutdown] neither closes hijacked sockets nor ends event
+// streams. [Gateway.Shutdown] does: new sessions are refused with 503, relays
+// send close code 1001 to both sides where a frame ends, streams and crawls end
+// with a reason. Call it first, then the server's:
 //
 //	err := errors.Join(gw.Shutdown(ctx), srv.Shutdown(ctx))
 //
 // # Growing
 //
-// Any number of gateways may stand behind a load balancer. Agents link to each of
-// them, or, with [agent.Pool.Join] and a directory such as adapters/natscluster has,
-// to two, and every gateway reaches all. Limits move to a shared [Limiter], sites to
-// a shared [SiteStore], files to a shared [Storage]; a shared Options.TokenKey makes
-// the token of one gateway valid at all of them, and Options.Bus has a revoked key
-// count at all of them within a second.
+// Any number of gateways may stand behind a load balancer. Agents link to each
+// of them, or, with [agent.Pool.Join] and a directory such as
+// adapters/natscluster has, to two, and every gateway reaches all agents.
+// Limits move to a shared [Limiter], sites to a shared [SiteStore], files to a
+// shared [Storage]; a shared Options.TokenKey makes the token of one gateway
+// valid at all of them, and Options.Bus has a revoked key count at all of them
+// within a second.
 package farwire
 
 import "github.com/farwire/farwire/internal/collector"
 
-// TuneCollector has Go's garbage collector run when the heap has grown by half, but
-// not before 16 MiB of garbage have come together, for the whole process and until
-// stop is called. A process that has allocated next to nothing for two to four seconds
-// collects once and gives the system back what it does not use. An idle session is charged
-// for little of others' garbage then, and a process with few sessions is not busy
-// collecting. It is a call of its own, at the
-// beginning of main, because a process has but one collector; the program farwire
-// calls it. Where the environment has GOGC, that counts and TuneCollector does
-// nothing. A limit (GOMEMLIMIT, [runtime/debug.SetMemoryLimit]) counts in any case. It
-// is safe for concurrent use.
+// TuneCollector makes Go's garbage collector run when the heap has grown by
+// half, but not before there are 16 MiB of garbage, for the whole process and
+// until stop is called. A process that has allocated next to nothing for two to
+// four seconds collects once and returns unused memory to the system. So idle
+// sessions hold little garbage, and a process with few sessions does not
+// collect all the time. Call it at the beginning of main, as the program
+// farwire does: a process has only one collector. If the environment has GOGC,
+// TuneCollector does nothing. A limit (GOMEMLIMIT,
+// [runtime/debug.SetMemoryLimit]) counts in any case. It is safe for concurrent
+// use.
 func TuneCollector() (stop func()) { return collector.Tune() }

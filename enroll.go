@@ -227,9 +227,9 @@ func (c *crawl) releaseSite(ctx context.Context, lease Lease) error {
 
 // SiteChanged returns the handler by which a site, or whoever publishes it,
 // says that it has changed: a POST of {"base_url": "…", "webhook_secret": "…"}
-// makes the enrolled site due now. The secret is what the crawl that enrolled
-// the site was told, the base URL what it was told too, in any spelling. The
-// answer is 202 with {"next_crawl_at": "…"}, a time as in RFC 3339.
+// makes the enrolled site due now. Secret and base URL are those that the crawl
+// which enrolled the site was sent; any spelling of the URL will do. The answer
+// is 202 with {"next_crawl_at": "…"}, a time as in RFC 3339.
 //
 // Calls may come in bursts: a site that is due already is crawled once. If it was crawled,
 // or called for, less than a minute ago, the next crawl waits until that minute is over. If
@@ -237,9 +237,9 @@ func (c *crawl) releaseSite(ctx context.Context, lease Lease) error {
 // under way may have passed what changed. This holds for all gateways that share the site,
 // and after crawls that failed.
 //
-// A base URL that nobody has enrolled is answered with 404, and a secret that is missing
-// or fits no enrolment with 401. So whoever asks may find out that somebody has enrolled a
-// site, but not who, nor how many have.
+// A base URL that nobody has enrolled is answered with 404, and a secret that
+// is missing or fits no enrolment with 401. So anyone can find out whether a
+// site is enrolled, but not by whom or by how many.
 //
 // Only secrets that fit no site count as wrong credentials: after ten in a minute further
 // ones from that address get 429. After 50, of which ten a second are forgotten, the store

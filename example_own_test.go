@@ -160,7 +160,7 @@ func crawlMessages(url string, request map[string]any) map[string]string {
 }
 
 // bucket is a Storage of a host's own, which shows and removes its files and keeps the
-// secret that their names hang on.
+// secret that their names are derived from.
 type bucket struct {
 	mu    sync.Mutex
 	files map[string]farwire.File

@@ -146,11 +146,10 @@ func (g *Gateway) serveAbsolute(w http.ResponseWriter, r *http.Request, uri stri
 	g.forward(s, w, r, to)
 }
 
-// ServeSOCKS serves the forward proxy as SOCKS5 (RFC 1928) to those who connect to
-// l, until l is closed, which is the caller's affair; it then returns nil. Any other
-// error of l's is returned. A connection of l's that is a [KeyShownConn] is told once
-// its client has shown a valid key. Sessions that run go on: they are ended by
-// [Gateway.Shutdown].
+// ServeSOCKS serves the forward proxy as SOCKS5 (RFC 1928) on l until the
+// caller closes l; it then returns nil. Any other error of l's is returned. A
+// connection of l's that is a [KeyShownConn] is told once its client has shown
+// a valid key. Sessions that run go on: they are ended by [Gateway.Shutdown].
 //
 // User name and password (RFC 1929) are those of [Gateway.ForwardProxy]; a client
 // without them is refused, and everybody is without Options.Auth. Only CONNECT is

@@ -150,9 +150,9 @@ func (g *Gateway) recoveringAddr(f func(*http.Request) netip.Addr) func(*http.Re
 // until ctx's deadline, so that their clients do not all come back at once; fewer,
 // and any number without a deadline, are told at once.
 //
-// When ctx ends first, what is left is cut and Shutdown returns ctx's error. It waits
-// five seconds more at most for sessions that have not ended then, as one does not while
-// a part of the host ignores its context, and names them in the log.
+// When ctx ends first, what is left is cut and Shutdown returns ctx's error.
+// Then it waits up to five seconds for sessions that have still not ended,
+// because a part of the host ignores its context, and names them in the log.
 // Call it before or beside http.Server.Shutdown. It may be called more than
 // once.
 func (g *Gateway) Shutdown(ctx context.Context) error {

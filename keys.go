@@ -62,8 +62,8 @@ func NewKeySet(keys map[string]Principal) (*KeySet, error) {
 	return s, s.Replace(keys)
 }
 
-// Replace puts other keys in place of those that are there. On an error these
-// stay. [Gateway.EndRevoked] ends the sessions of keys that are gone.
+// Replace replaces all keys. On an error nothing changes. [Gateway.EndRevoked]
+// ends the sessions of keys that are gone.
 func (s *KeySet) Replace(keys map[string]Principal) error {
 	records, err := KeyRecords(keys)
 	if err != nil {
@@ -72,8 +72,8 @@ func (s *KeySet) Replace(keys map[string]Principal) error {
 	return s.ReplaceRecords(records)
 }
 
-// ReplaceRecords is Replace for keys that are known by their hashes, which do not tell how
-// long a key is, only that it is empty.
+// ReplaceRecords is Replace for keys known by their hashes. A hash does not
+// show how short a key is; only that of an empty key is refused.
 func (s *KeySet) ReplaceRecords(records []KeyRecord) error {
 	if len(records) == 0 {
 		return errors.New("farwire: no API keys")
@@ -130,8 +130,7 @@ var noKeys keySet
 
 func (s *KeySet) keys() *keySet { return cmp.Or(s.set.Load(), &noKeys) }
 
-// Authenticate compares with every key, so that the time tells nothing about
-// which came close.
+// Authenticate compares with every key, so that its time reveals none of them.
 func (s *KeySet) Authenticate(ctx context.Context, c Credentials) (Principal, error) {
 	sum := sha256.Sum256([]byte(c.Key))
 	found := -1
@@ -172,8 +171,8 @@ func keyID(hash [sha256.Size]byte) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// WeakKey reports whether a key looks as if a person had made it up: fewer than
-// 8 different bytes. What a random generator prints, in hex or base64, has more.
+// WeakKey reports whether a key looks invented by a person: it has fewer than 8
+// different bytes. Random ones, in hex or base64, have more.
 func WeakKey(key string) bool {
 	var seen [256]bool
 	n := 0
@@ -188,9 +187,10 @@ func WeakKey(key string) bool {
 
 // ParseKeysFile reads a keys file: a JSON list of {"name", "key_sha256",
 // "limits", "allow", "deny", "kinds"}, of which the first two must be there. A
-// typing error never opens what was meant to be closed: an unknown name, a null, an
-// empty list, a hash that is not 64 lower-case hex digits or comes twice, and a
-// limit that is neither at least 1 nor -1 are errors, which name the entry.
+// typing error never allows what was meant to be forbidden: an unknown name, a
+// null, an empty list, a hash that is not 64 lower-case hex digits or comes
+// twice, and a limit other than -1 or at least 1 are errors, which name the
+// entry.
 func ParseKeysFile(text []byte) ([]KeyRecord, error) {
 	entries, err := keysfile.Parse(text, retyped[string](ruledKinds))
 	if err != nil {
@@ -211,10 +211,10 @@ func ParseKeysFile(text []byte) ([]KeyRecord, error) {
 // maxTokenAllow is how many targets a narrowed token may name.
 const maxTokenAllow = 32
 
-// Token returns the handler that changes an API key, in X-API-Key, for a token
-// that works for five minutes wherever a key does: {"token": "…",
-// "expires_in": 300}. A token is not taken here, so that a stolen one cannot
-// be renewed. Tokens are JSON Web Tokens (RFC 7519) signed with HMAC-SHA256.
+// Token returns the handler that exchanges an API key, in X-API-Key, for a
+// token that works for five minutes wherever a key does: {"token": "…",
+// "expires_in": 300}. A token is refused here, so that a stolen one cannot be
+// renewed. Tokens are JSON Web Tokens (RFC 7519) signed with HMAC-SHA256.
 //
 // A JSON body may ask for another life and narrow the token: {"expires_in": 3600,
 // "allow": ["feed.example.com:443"], "kinds": ["relay"]}. More than five minutes are given only
@@ -376,8 +376,8 @@ func (g *Gateway) lookUp(ctx context.Context, p Principal) (Principal, error) {
 	return now, nil
 }
 
-// SetTokenKeys puts other keys in place of Options.TokenKeys: the first signs, all
-// verify. On an error those that are there stay.
+// SetTokenKeys replaces Options.TokenKeys: the first signs, all verify. On an
+// error nothing changes.
 func (g *Gateway) SetTokenKeys(keys [][]byte) error {
 	if err := token.CheckKeys(keys); err != nil {
 		return fmt.Errorf("farwire: SetTokenKeys: %w", err)

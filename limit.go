@@ -18,10 +18,10 @@ import (
 // default (Options.Limits) and a negative number means no limit. If Burst has no
 // limit, Rate has none either.
 //
-// A caller reads "rate limit exceeded", or "limit reached: 5 relay sessions at a
-// time" and the like, with status 429 and Retry-After, or with close code 1008 after
-// the upgrade. A crawl that wants more pages than are left ends when they are used up
-// and says so. A crawl is refused when no page is left.
+// Beyond a limit a caller gets "rate limit exceeded", or "limit reached: 5
+// relay sessions at a time" and the like, with status 429 and Retry-After, or
+// with close code 1008 after the upgrade. A crawl ends, and says so, when the
+// pages that are left are used up. It is refused when no page is left.
 //
 // Rate, Burst and PagesPerDay hold over all gateways that share a [Limiter]. Sessions,
 // Streams and Crawls do so if it is a [SlotLimiter]. Sites hold over all gateways that
@@ -51,8 +51,8 @@ type Limits struct {
 	SessionBytes int64         `json:"session_bytes,omitempty"` // of one session
 }
 
-// A Bucket is what a request counts towards. Each principal has one of each, and
-// none of them counts for another. The zero value stands for BucketRequests.
+// A Bucket is what a request counts towards. Each principal has one of each,
+// and they are counted apart. The zero value stands for BucketRequests.
 type Bucket string
 
 // The buckets.
@@ -104,13 +104,12 @@ type LeftLimiter interface {
 //
 // TakePages is called concurrently, once for each crawl, for as many pages as
 // the crawl may need, and grants as many of them as are left. A caller without
-// a limit, one that is not positive, is granted all; whether they are counted
-// all the same is the limiter's choice. To want none only asks what was used.
-// An error is an internal error of the limiter and refuses the crawl as an internal
-// error.
+// a limit (not positive) is granted all; whether they are counted is up to the
+// limiter. A want of zero only asks what was used. An error is an internal
+// error of the limiter and refuses the crawl as an internal error.
 //
-// A page counts until a day after it was granted, or a little longer where
-// pages are counted by spans of time, and never for less.
+// A page counts for a day, or a little longer where pages are counted by spans
+// of time.
 type PageLimiter interface {
 	Limiter
 	TakePages(ctx context.Context, p Principal, want int) (PageQuota, error)
@@ -134,9 +133,9 @@ type PageQuota struct {
 //
 // TakeSlot is called concurrently, once for each session of a kind that has a
 // limit, which is positive. It takes one of the limit's slots of the principal
-// and the kind, or reports that none is free. Who got one calls release once,
-// when the session has ended; it returns at once. An error is the limiter's own
-// trouble and refuses the session as an internal error.
+// and the kind, or reports that none is free. Whoever got one calls release
+// once, when the session has ended; it returns at once. An error is an internal
+// error of the limiter and refuses the session as such.
 type SlotLimiter interface {
 	Limiter
 	TakeSlot(ctx context.Context, p Principal, k Kind, limit int) (release func(), taken bool, err error)
@@ -146,14 +145,14 @@ type SlotLimiter interface {
 // gateway whose Limiter is not a ByteLimiter counts in the memory of its own
 // process, and several gateways each allow the whole number.
 //
-// AddBytes is called concurrently, for principals that have a limit: before each
-// session and every few seconds with what was carried since, which may be nothing.
-// It counts n, refuses nothing, and says what was used. An error means that n was
-// not counted; before a session it is an internal error of the limiter and refuses the
-// session as an internal error.
+// AddBytes is called concurrently, for principals that have a limit: before
+// each session and every few seconds with what was carried since, which may be
+// nothing. It counts n, refuses nothing, and returns what was used. An error
+// means that n was not counted; before a session it is an internal error of the
+// limiter and refuses the session as an internal error.
 //
-// A byte counts until a day after it was counted, or a little longer where bytes
-// are counted by spans of time, and never for less.
+// A byte counts for a day, or a little longer where bytes are counted by spans
+// of time.
 type ByteLimiter interface {
 	Limiter
 	AddBytes(ctx context.Context, p Principal, n int64) (ByteQuota, error)
@@ -165,11 +164,12 @@ type ByteQuota struct {
 	RetryAfter time.Duration // when Limits.BytesPerDay is used up: when bytes are free again
 }
 
-// NewLimiter returns the Limiter that a gateway uses by default: a token
-// bucket for each [Bucket] and counts of pages and of bytes for each key, in the
-// memory of this process. It is a [SlotLimiter], a [ByteLimiter] and a [LeftLimiter] as
-// well and safe for concurrent use. It forgets keys whose buckets have filled up again
-// and of which nothing else counts any more. A change of a key's rate or burst counts from its next request on.
+// NewLimiter returns the Limiter that a gateway uses by default: a token bucket
+// for each [Bucket] and counts of pages and of bytes for each key, in the
+// memory of this process. It is a [SlotLimiter], a [ByteLimiter] and a
+// [LeftLimiter] as well and safe for concurrent use. It forgets keys that have
+// full buckets and no other counts. A change of a key's rate or burst counts
+// from its next request on.
 func NewLimiter() PageLimiter { return new(memoryLimiter) }
 
 // or returns l with every zero field taken from def, and a burst in any case.

@@ -52,8 +52,8 @@ type Options struct {
 	// Name tells this gateway from others, in /network. Empty: GatewayName's.
 	Name string
 
-	// Bus tells the other gateways of a cluster of keys that are revoked. Nil: this
-	// gateway keeps it to itself.
+	// Bus tells the other gateways of a cluster about revoked keys. Nil: this
+	// gateway does not.
 	Bus Bus
 
 	// Storage hosts finished files. Nil: results are streamed, not hosted.
@@ -120,13 +120,13 @@ type RelayOptions struct {
 	// before it counts as lost. Zero: 30 s.
 	StallTimeout time.Duration
 
-	// KeepAlive is the silence towards the client after which the gateway sends
-	// a ping of its own. Zero: 25 s; negative: no limit, it is never sent.
+	// KeepAlive is how long the client is sent nothing before the gateway sends
+	// a ping. Zero: 25 s; negative: never.
 	KeepAlive time.Duration
 
-	// HoldHandler keeps ServeHTTP from returning until the session has ended,
-	// for hosts whose middleware must see a session as one request. It costs
-	// about 20 KB a session. False: ServeHTTP returns once the pipe runs.
+	// HoldHandler makes ServeHTTP return only when the session has ended, for
+	// hosts whose middleware must see a session as one request. It costs about
+	// 20 KB a session. False: ServeHTTP returns once the pipe runs.
 	HoldHandler bool
 
 	// Compression says how permessage-deflate is negotiated (RFC 7692). Zero:
@@ -143,9 +143,9 @@ type RelayOptions struct {
 type Compression int
 
 const (
-	// CompressionEndToEnd lets client and target agree on permessage-deflate with
-	// each other; the gateway passes compressed frames on unread. Where the
-	// client was answered before the target, and the target declines, the gateway
+	// CompressionEndToEnd lets client and target agree on permessage-deflate
+	// with each other; the gateway passes compressed frames on unread. If the
+	// client was answered first and the target then declines, the gateway
 	// inflates the client's messages, at most 64 MiB each.
 	CompressionEndToEnd Compression = iota
 	// CompressionOff negotiates it with neither side.
@@ -154,18 +154,18 @@ const (
 
 // AMQPOptions tunes [Gateway.AMQP]. The zero value holds the defaults.
 type AMQPOptions struct {
-	// Budget is how many bytes of events a stream may hold that its reader has
-	// not taken; beyond it the broker's connection is not read. A message that is
-	// larger is held alone. Zero: 1 MiB.
+	// Budget is how many bytes of events a stream may hold until its reader
+	// takes them; beyond it the gateway stops reading from the broker. A larger
+	// message is held alone. Zero: 1 MiB.
 	Budget int
 
 	// BodyLimit is the largest body, in bytes, that is sent; a larger one is
 	// announced without its body. Zero: 16 MiB.
 	BodyLimit int64
 
-	// StallTimeout is how long a reader may take nothing while events wait for
-	// it before its stream is ended. What the operating system's buffers take
-	// counts as taken. Zero: 60 s; negative: no limit.
+	// StallTimeout is how long a reader may take nothing while events wait,
+	// before its stream is ended. Bytes in the operating system's buffers count
+	// as taken. Zero: 60 s; negative: no limit.
 	StallTimeout time.Duration
 
 	// QueueLimit is how many messages a stream's queue may hold at the broker
@@ -188,7 +188,8 @@ type CrawlOptions struct {
 	// 1000 count as 1000.
 	Workers int
 
-	// Render shows pages in a browser when their static form needs it. Nil: off.
+	// Render renders pages in a browser when their static form is not enough.
+	// Nil: off.
 	Render Renderer
 
 	// Enhance improves the text of a file with a language model. Nil: off.
@@ -210,10 +211,9 @@ type RecrawlOptions struct {
 	// same time. Zero: 10 s.
 	Poll time.Duration
 
-	// Adaptive lets a site's own pace say when it is crawled again: after half
-	// of the average time between the changes seen, but not before MinInterval
-	// and not later than MaxInterval. False: after the interval that it was
-	// enrolled with.
+	// Adaptive crawls a site after half of the average time between its
+	// changes, but not before MinInterval and not later than MaxInterval.
+	// False: after the interval that it was enrolled with.
 	Adaptive bool
 
 	// MinInterval and MaxInterval bound adaptive intervals. Zero: 1 hour, and
@@ -221,13 +221,13 @@ type RecrawlOptions struct {
 	MinInterval, MaxInterval time.Duration
 }
 
-// DefaultRate is the number of requests per second, and the burst, that a
-// caller has unless its Limits or the gateway's say otherwise.
+// DefaultRate is a caller's requests per second, and its burst, unless its
+// Limits or the gateway's say otherwise.
 const DefaultRate = 10
 
-// DefaultHTTPRate and DefaultHTTPBurst are the requests per second and the burst that
-// a caller has in the path form and the forward proxy, unless its Limits or the
-// gateway's say otherwise: a browser's page of 300 files loads whole.
+// DefaultHTTPRate and DefaultHTTPBurst are a caller's requests per second and
+// burst in the path form and the forward proxy, unless its Limits or the
+// gateway's say otherwise. They are enough for a web page of 300 files.
 const (
 	DefaultHTTPRate  = 100
 	DefaultHTTPBurst = 500

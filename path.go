@@ -40,9 +40,9 @@ import (
 //		mux.ServeHTTP(w, r)
 //	})
 //
-// Answers come as they come, flushed as they come; redirects are not followed.
-// What a target could do to the host's origin in a browser is taken from its
-// answers: see docs/security.md, which recommends a host name of its own.
+// Answers are flushed as they arrive; redirects are not followed. Headers by
+// which a target could act on the host's origin in a browser are changed: see
+// docs/security.md, which recommends a separate host name.
 func (g *Gateway) PathForm() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if pathform.IsPreflight(r) {

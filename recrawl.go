@@ -65,39 +65,38 @@ import (
 // the clocks of gateways may differ. What a lease has left is by the
 // gateway's own clock, counted from before it was asked for.
 
-// Recrawl works the due sites of [Options.Sites] until ctx ends or the gateway
+// Recrawl crawls the due sites of [Options.Sites] until ctx ends or the gateway
 // drains, and returns nil then. It returns an error that names the field when
 // Sites or Storage is nil.
 //
 // Any number of gateways may run it; each due time is worked once, by one of
 // them ([SiteStore]). A crawl under way when ctx ends is given up and its site
 // left to another gateway at once. A gateway that dies keeps its sites for as
-// long as their leases last ([RecrawlOptions.Lease]) and once more as long,
-// because the site may be what it died of; a site that three gateways in a row
-// died of rests until somebody asks for it. Sites of different callers take
-// turns.
+// long as their leases last ([RecrawlOptions.Lease]) and as long again, because
+// a site may be the cause. After three such deaths in a row the site rests
+// until somebody asks for it. Sites of different callers take turns.
 //
 // A recrawl repeats the crawl that enrolled the site, and asks the site as
 // little as it can (llmstxt.Options.Previous). The new file replaces the hosted
-// one when it is another; whether the site has changed is decided before a
-// language model rewords it, which is not asked about a site that has not. The
-// hosted file stays when the crawl fails or is cut short, when the site is gone
-// or forbids it, and when more than half of the pages are missing without
-// having left the sitemap or answering 410. Such a crawl is tried again after a
-// minute, and then after twice as long each time, up to the site's interval,
-// which counts as an hour at least and a day at most. A time that was missed,
-// because no gateway ran, is made up for once.
+// one if it differs, compared before a language model rewords it; for an
+// unchanged site the model is not asked. The hosted file stays when the crawl
+// fails or is cut short, when the site is gone or forbids it, and when more
+// than half of the pages are missing without having left the sitemap or
+// answering 410. Such a crawl is tried again after a minute, and then after
+// twice as long each time, up to the site's interval (at least an hour, at most
+// a day). Due times that passed while no gateway ran are made up for by one
+// crawl.
 //
 // Recrawls are sessions of kind "recrawl" under the rules and limits that the
 // key which enrolled the site has now: its pages a day count, its crawls at a
 // time do not, because Limits.Sites let the site in. A site whose key is gone
 // rests. A key that cannot be looked up has the gateway's limits.
 //
-// While the selector lists its agents ([AgentLister]) and has none, nothing is claimed: a
-// gateway that has just started, or is cut off from the others, leaves due sites to those
-// that can crawl them. So it does with a site that none of its agents fits, if the
-// SiteStore is a [FittingClaimer]. Else it claims the site, and that waits for a minute,
-// which counts as no failure.
+// While the selector lists its agents ([AgentLister]) and has none, nothing is
+// claimed: a gateway that has just started, or is cut off from the others,
+// leaves due sites to those that can crawl them. It also leaves a site that
+// none of its agents fits, if the SiteStore is a [FittingClaimer]; else it
+// claims the site, which then waits for a minute. That is no failure.
 //
 // When the store or the storage is unavailable the log has one line, and one
 // more when it is available again; until then it is tried again, and nothing is

@@ -25,8 +25,8 @@ import (
 // through an agent. Mount it at "GET /ws" and, for Socket.IO and its like,
 // "GET /ws/".
 //
-// In the message form a client opens the socket, says in one JSON message what
-// it wants, is told "connected", and from then on every frame crosses as it is,
+// In the message form a client opens the socket and sends one JSON message with
+// its request. After the answer "connected" every frame crosses as it is,
 // pings, pongs, fragments and close codes included. A client that cannot send
 // such a message uses the direct form: it puts the target into the query
 // (?url=wss://…) and has the upgrade answered as the target answers it.

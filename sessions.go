@@ -155,8 +155,8 @@ func (g *Gateway) SessionsHandler() http.Handler {
 
 // AllSessionsHandler is SessionsHandler for an operator: it shows and ends the
 // sessions of all callers, each with its subject, and asks for no key. Mount it
-// where only operators come. "DELETE /sessions?subject=NAME" ends all of one
-// caller.
+// where only operators can reach it. "DELETE /sessions?subject=NAME" ends all
+// of one caller.
 func (g *Gateway) AllSessionsHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := onlySessionMethods(r)

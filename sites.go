@@ -23,8 +23,8 @@ import (
 	"github.com/farwire/farwire/llmstxt"
 )
 
-// A SiteStore remembers enrolled sites and hands out their recrawls, so that
-// any number of gateways may work them and each due time is worked once.
+// A SiteStore remembers enrolled sites and leases their recrawls, so that any
+// number of gateways may do them and each due crawl runs once.
 //
 // A site belongs to the subject that enrolled it. Work on it is a lease: it
 // ends at a time, by the store's own clock, and carries a fencing token that
@@ -32,8 +32,8 @@ import (
 // run out, or under a token that is no longer the newest, changes nothing and
 // returns an error that wraps [ErrLeaseLost]. The token is also the version of
 // the file that is saved under the lease, so that the storage refuses the same
-// stale workers ([ErrStale]). It should grow by one: a gap looks like a worker
-// that is gone, after which even a file that is as it was is saved anew. A site's first
+// stale workers ([ErrStale]). It should grow by one: a gap looks like a lost
+// worker, after which even an unchanged file is saved again. A site's first
 // token should be above 1, the version of a file whose site is not enrolled.
 //
 // All methods are called concurrently and by several processes. One that is a
@@ -120,15 +120,15 @@ type SiteStore interface {
 type FittingClaimer interface {
 	SiteStore
 
-	// ClaimFitting is Claim among the sites whose Options.Geo and Options.Agent fits
-	// accepts. Nothing changes for the others, and a subject that has no other due takes
-	// no turn. The answer of fits depends on its arguments alone; it returns at once, and
-	// calls no method of the store.
+	// ClaimFitting is Claim among the sites whose Options.Geo and Options.Agent
+	// fits accepts. Nothing changes for the others, and a subject without a due
+	// site that fits takes no turn. The answer of fits depends on its arguments
+	// alone; it returns at once, and calls no method of the store.
 	ClaimFitting(ctx context.Context, d time.Duration, fits func(geo, agent string) bool) (Lease, error)
 }
 
-// A SiteClock is a [SiteStore] that tells the time by its own clock, as a database server
-// has one. With another store a gateway asks for crawls by its own.
+// A SiteClock is a [SiteStore] with a clock of its own, as a database server
+// has. With another store a gateway makes sites due by its own clock.
 type SiteClock interface {
 	SiteStore
 
@@ -276,10 +276,10 @@ type RecrawlResult struct {
 //
 // A GET is answered with {"sites": [{"id", "base_url", "url", "next_crawl_at",
 // "last_crawl_at", "last_outcome", "interval_minutes"}, …]}. Times are as in
-// RFC 3339. A site that is not crawled again until somebody asks for it has no
-// next_crawl_at, one that has not been crawled no last_crawl_at. The outcome is
-// "updated", "unchanged", "failed" or empty. A DELETE forgets the site, and its
-// hosted file stays; another caller's site is 404. Asking counts as a request.
+// RFC 3339. A site that rests has no next_crawl_at, and one that has not been
+// crawled no last_crawl_at. The outcome is "updated", "unchanged", "failed" or
+// empty. A DELETE forgets the site, and its hosted file stays; another caller's
+// site is 404. Asking counts as a request.
 func (g *Gateway) SitesHandler() http.Handler {
 	return origin.Any("GET, DELETE", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer, err := g.manageSites(r)

@@ -33,8 +33,8 @@ func (g *Gateway) Health() http.Handler {
 	}))
 }
 
-// Unready has the handler of Ready answer 503 from now on, while everything is
-// still served: a load balancer goes elsewhere before Shutdown begins.
+// Unready makes the handler of Ready answer 503 from now on, while everything
+// is still served: a load balancer goes elsewhere before Shutdown begins.
 func (g *Gateway) Unready() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -42,13 +42,13 @@ func (g *Gateway) Unready() {
 }
 
 // Ready returns the handler that says whether the gateway wants to be sent
-// requests: 503 while it drains, else 200 with {"agents": 2, "stores": {"sites":
-// {"ok": true}}}, with "nats": {"ok": true} where Options.Bus is a [ConnectedBus]. The
-// query ?require=agents,stores makes what it names count, for
-// monitors; without it a gateway without agents is ready, else none could attach
-// through a balancer. It needs no key, and asks the stores at most once a second. A store
-// that does not answer within half a second is not OK; with ?require=stores it has five
-// seconds.
+// requests: 503 while it drains, else 200 with {"agents": 2, "stores":
+// {"sites": {"ok": true}}}, with "nats": {"ok": true} where Options.Bus is a
+// [ConnectedBus]. With the query ?require=agents,stores, for monitors, what it
+// names must be there as well; without it a gateway without agents is ready,
+// else none could attach through a balancer. It needs no key, and asks the
+// stores at most once a second. A store that does not answer within half a
+// second is not OK; with ?require=stores it has five seconds.
 func (g *Gateway) Ready() http.Handler {
 	type store struct {
 		OK bool `json:"ok"`
@@ -297,8 +297,8 @@ func (g *Gateway) bytesOfDay(ctx context.Context, p Principal) map[string]*int64
 	})
 }
 
-// Stats are the gateway's counters since New. What is counted never becomes
-// less, unless it says that it is a number of now.
+// Stats are the gateway's counters since New. They only grow, except those that
+// are marked as of now.
 type Stats struct {
 	Draining bool // now
 

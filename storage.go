@@ -22,10 +22,10 @@ import (
 // Storage hosts files.
 //
 // Save is called concurrently and returns the URL at which the file can be
-// read. It replaces a file of the same name whole or not at all. When a newer
-// Version is already there it leaves it and returns an error that wraps
-// [ErrStale]. One that is a [FileRemover] has old files removed, and one that is a
-// [SecretKeeper] keeps the secret that their names hang on.
+// read. It replaces a file of the same name whole or not at all. If there is a
+// newer Version already, that stays, and the error wraps [ErrStale]. One that
+// is a [FileRemover] has old files removed, and one that is a [SecretKeeper]
+// keeps the secret that their names are derived from.
 type Storage interface {
 	Save(context.Context, File) (url string, err error)
 }
@@ -38,14 +38,14 @@ type File struct {
 	Version     uint64 // grows with each crawl of a site; zero replaces whatever is there
 }
 
-// ErrStale is wrapped by the error of a Storage that has a newer version of the
-// file already.
+// ErrStale is wrapped by a Storage's error when it already has a newer version
+// of the file.
 var ErrStale = errors.New("a newer version is there")
 
-// A SecretKeeper is a [SiteStore] or a [Storage] that keeps secrets: the names of
-// hosted files hang on one. A gateway asks its SiteStore, else its Storage. Where
-// neither is a SecretKeeper, the secret is derived from the first of
-// Options.TokenKeys.
+// A SecretKeeper is a [SiteStore] or a [Storage] that keeps secrets: the names
+// of hosted files are derived from one. A gateway asks its SiteStore, else its
+// Storage. Where neither is a SecretKeeper, the secret is derived from the
+// first of Options.TokenKeys.
 //
 // Secret returns the secret of this name, at least 32 random bytes, which it makes
 // at the first call. All gateways that share the store get the same. A bucket must
@@ -55,9 +55,9 @@ type SecretKeeper interface {
 	Secret(ctx context.Context, name string) ([]byte, error)
 }
 
-// A FileRemover is a [Storage] that can show and remove its files. Where it is one,
-// the files of a caller's last 200 crawls are kept, 1 GiB at most; of those beyond,
-// crawls of sites that the caller has not enrolled go first, the oldest first.
+// A FileRemover is a [Storage] that can show and remove its files. With one,
+// the files of a caller's last 200 crawls are kept, 1 GiB at most. Beyond that
+// whole crawls are removed, the oldest first, those of enrolled sites last.
 //
 // Both methods are called concurrently. Files returns the files below a folder, such
 // as "llms/0123", in any order; finding none is not an error. Remove removes all files below a
@@ -91,10 +91,10 @@ type FolderStorage struct {
 //	mux.Handle("/files/", http.StripPrefix("/files", folder))
 //
 // A file is replaced by an atomic rename after it was written and synced, so
-// that a reader, or a machine that stops, sees the old file or the new one and
-// never a mixture. The version of a file is kept beside it in a file whose name
-// begins with a dot. Several processes may share the folder: who writes a file
-// holds one of the locks in its folder .locks.
+// that readers see the old file or the new one, never a mixture, after a crash
+// too. The version of a file is kept beside it in a file whose name begins with
+// a dot. Several processes may share the folder: a writer holds one of the
+// locks in its folder .locks.
 //
 // Hosted files are public: everybody who knows the URL may read them. All methods
 // are safe for concurrent use; the caller closes the storage.
@@ -134,7 +134,8 @@ func (s *FolderStorage) Save(ctx context.Context, f File) (string, error) {
 
 // ServeHTTP serves the file that the request's path names, to GET and HEAD,
 // conditional and range requests included, as plain text that no browser takes
-// for anything else. Pages of every web origin may read it, and why a file is refused.
+// for anything else. Pages of every web origin may read the file, or why it is
+// refused.
 func (s *FolderStorage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	origin.Any("GET, HEAD", http.HandlerFunc(s.serveFile)).ServeHTTP(w, r)
 }

@@ -124,7 +124,7 @@ const (
 // String returns the word that logs and metrics have.
 func (e EndedBy) String() string { return string(e) }
 
-// A RecrawlOutcome says in one word what a recrawl came to.
+// A RecrawlOutcome says how a recrawl ended.
 type RecrawlOutcome string
 
 // The outcomes of recrawls.
@@ -155,7 +155,7 @@ type DialResult struct {
 	Duration time.Duration // from DialStart on
 }
 
-// A DialClass says in one word how an attempt to reach a target went.
+// A DialClass says how an attempt to reach a target went.
 type DialClass string
 
 // The classes of dials.

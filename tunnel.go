@@ -243,15 +243,16 @@ type OpenOptions struct {
 	Timeout   time.Duration // for the dial; zero: 20 seconds. A negative one is refused
 }
 
-// Open connects to a target through an exit, as a session of the host's own: it is
-// of [KindTunnel], counts for the limits of its principal, is held to its rules and to
-// Options.Allow, is listed by [Gateway.Sessions], and has one line in the log. It
-// lasts until the connection is closed, which is the caller's affair. A drain lets it
-// go on until the context of [Gateway.Shutdown] ends; then, and when it is ended by
-// [Gateway.EndSession], the connection is closed and its methods return the reason.
+// Open connects to a target through an exit, as a session of the host's own: it
+// is of [KindTunnel], counts for the limits of its principal, is held to its
+// rules and to Options.Allow, is listed by [Gateway.Sessions], and has one line
+// in the log. It lasts until the caller closes the connection. A drain lets it
+// go on until the context of [Gateway.Shutdown] ends; then, and when it is
+// ended by [Gateway.EndSession], the connection is closed and its methods
+// return the reason.
 //
 // The context bounds the dial and not the connection. Open fits a
-// [net/http.Transport], so that a program of its own fetches through an exit:
+// [net/http.Transport], for a client whose requests leave through an exit:
 //
 //	http.Transport{DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
 //		return gw.Open(ctx, farwire.OpenOptions{Addr: addr, Principal: alice, Countries: []string{"DE"}})

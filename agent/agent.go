@@ -6,9 +6,9 @@
 // through that dialer; so an exit carries bytes, never sees what TLS protects,
 // and in a test is a [net.Dialer].
 //
-// [Direct] makes an exit of this process. Every dial passes a guard that
-// refuses private, loopback, link-local and other special addresses, on the
-// address about to be connected to, after names were resolved.
+// [Direct] makes an exit of this process. Every dial passes a guard that checks
+// the address about to be dialled, after names are resolved, and refuses
+// private, loopback, link-local and other special ones.
 //
 // A [Pool] is a network of exits. It is an http.Handler at which remote agents
 // attach, and picks one for each request, by name, country, load and
@@ -20,8 +20,8 @@
 //	conn, err := exit.DialContext(ctx, "tcp", "example.com:443")
 //
 // [Run] is such an agent. It dials out to its gateways, so it works behind any
-// NAT, and has the guard on its own side: a gateway can narrow what an agent
-// dials and never widen it.
+// NAT, and the guard is on its side: a gateway can narrow what an agent dials,
+// but never widen it.
 package agent
 
 import (
@@ -78,9 +78,9 @@ type Exit struct {
 	EnforcesRules bool
 
 	// Report tells the exit how a session with a target host began: nil, or
-	// what failed behind the dial (TLS, a 403, 407 or 429 to an upgrade). A
-	// pool's exits count it towards their health for that host. What failed in
-	// DialContext itself needs no report. Nil: outcomes are ignored.
+	// what failed after the dial (TLS, a 403, 407 or 429 to an upgrade). A
+	// pool's exits count it towards their health for that host. Failures of
+	// DialContext itself need no report. Nil: outcomes are ignored.
 	Report func(host string, err error)
 
 	key string // what Key returns; empty: the ID
@@ -91,7 +91,7 @@ type Exit struct {
 func (e Exit) Key() string { return cmp.Or(e.key, e.ID) }
 
 // SelectAgent returns the exit itself if it fits, else ErrNoAgent. So a single
-// exit can stand wherever a selector of many is asked for.
+// exit can be used as a selector.
 func (e Exit) SelectAgent(_ context.Context, q Query) (Exit, error) {
 	if e.DialContext == nil || !q.Fits(e) {
 		return Exit{}, ErrNoAgent
@@ -124,9 +124,8 @@ func (q Query) Fits(e Exit) bool {
 	return one(q.Slugs, e.Slug) && one(q.Countries, e.Country) && !slices.Contains(q.Exclude, e.Key())
 }
 
-// Fault says whose fault a failed dial was, because that decides what happens
-// next: another agent is worth a try for the faults of an agent, and not for a
-// target's.
+// Fault says whose fault a failed dial was. That decides what happens next:
+// after an agent's fault another agent is tried, after a target's not.
 type Fault int
 
 // The faults. The zero value blames the agent.
@@ -170,9 +169,9 @@ func (e *DialError) Error() string {
 	return string(reasonOf(e.Err, e.Fault))
 }
 
-// AgentUnavailable reports whether the agent is gone, draining or has as many
-// sessions as it takes: whether a sticky session moves to the next agent.
-// Any other failure would meet it there too, or is the target's.
+// AgentUnavailable reports whether the agent is gone, draining or full, so that
+// a sticky session moves to the next agent. Any other failure would happen
+// there too, or is the target's.
 func (e *DialError) AgentUnavailable() bool {
 	if e.Fault != FaultAgent {
 		return false
@@ -230,7 +229,8 @@ func (e *DialError) Timeout() bool {
 	return errors.As(e.Err, &t) && t.Timeout()
 }
 
-// Permanent reports whether asking this exit again cannot help: its guard has refused.
+// Permanent reports whether a retry at this exit is useless, because its guard
+// refused.
 func (e *DialError) Permanent() bool { return e.Fault == FaultPolicy }
 
 // IsFault reports whether err holds a DialError of this fault.

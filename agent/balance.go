@@ -94,10 +94,10 @@ const (
 	leaveLook    = 20 * time.Millisecond
 )
 
-// Leave has this gateway drain: its agents are told to link elsewhere, and when they
-// have, or after three seconds, the other gateways are told to send it nothing new. What
-// it carries for them goes on until Shutdown. Leave does not wait for the agents,
-// Shutdown does. Without a cluster it does nothing.
+// Leave makes this gateway drain: its agents are told to link elsewhere. When
+// they have, or after three seconds, the other gateways are told to send it
+// nothing new. What it carries for them goes on until Shutdown. Leave does not
+// wait for the agents, Shutdown does. Without a cluster it does nothing.
 func (p *Pool) Leave() {
 	p.mu.Lock()
 	c := p.cluster

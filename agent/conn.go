@@ -53,8 +53,8 @@ type conn struct {
 // What a connection of an exit may be beside a net.Conn. A gateway uses what it finds,
 // and what wraps a connection should keep it. All methods are safe for concurrent use.
 type (
-	// A HalfCloser is a connection whose sending side can be closed alone. Without it
-	// the end of one side's bytes closes the connection.
+	// A HalfCloser is a connection whose sending side can be closed alone. With
+	// any other, the end of one side's bytes closes the whole connection.
 	HalfCloser interface {
 		net.Conn
 		CloseWrite() error
@@ -67,17 +67,17 @@ type (
 		WaitRead()
 	}
 
-	// A DrainTeller is a connection that tells of a drain of what carries it. OnDrain
-	// has f called, at most once and in a goroutine of its own, when whoever keeps the
-	// connection for later use should close it; what is under way goes on. stop has f
-	// not called any more.
+	// A DrainTeller is a connection that reports when its carrier drains.
+	// OnDrain calls f, at most once and in a goroutine of its own, when whoever
+	// keeps the connection for later use should close it; what is under way
+	// goes on. After stop f is not called any more.
 	DrainTeller interface {
 		net.Conn
 		OnDrain(f func()) (stop func())
 	}
 
-	// A Resetter is a connection that Close resets after SetLinger(0), as that of a
-	// *net.TCPConn does.
+	// A Resetter is a connection that Close resets after SetLinger(0), like a
+	// *net.TCPConn.
 	Resetter interface {
 		net.Conn
 		SetLinger(seconds int) error

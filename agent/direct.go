@@ -34,7 +34,7 @@ type DirectOptions struct {
 	AllowPorts []PortRange
 
 	// Listeners returns where this process listens. Such an address is never
-	// dialled, whatever is allowed. Nil: nothing is known to listen.
+	// dialled, whatever else is allowed. Nil: nothing is known to listen.
 	Listeners func() []net.Addr
 
 	// Policy narrows what may be dialled further.
@@ -54,10 +54,10 @@ type Resolver interface {
 }
 
 // Direct makes an exit that dials from this process, behind the guard. A name
-// is looked up once for each dial; its forbidden addresses are left out and
-// the others tried as RFC 8305 has it, families in turn, a new attempt when
-// one fails or after 250 ms. The connections are *net.TCPConn and find out
-// within a minute that their peer has vanished.
+// is looked up once for each dial; its forbidden addresses are left out and the
+// others tried as in RFC 8305: families in turn, a new attempt when one fails
+// or after 250 ms. The connections are *net.TCPConn and find out within a
+// minute that their peer has vanished.
 func Direct(o DirectOptions) (Exit, error) {
 	e := Exit{ID: o.ID, Slug: cmp.Or(o.Slug, "local"), Country: cmp.Or(o.Country, "ZZ")}
 	if err := e.checkName(); err != nil {

@@ -10,9 +10,9 @@ import (
 // A Directory tells the gateways of a cluster which of them holds which agents. Its
 // methods are safe for concurrent use.
 //
-// A directory carries names and numbers, but no traffic: a gateway that needs an agent
-// dials the gateway that holds it (ClusterOptions). What it says may be late; a
-// gateway that is asked for an agent that it does not hold says so.
+// A directory carries names and numbers, no traffic: a gateway that needs an
+// agent dials the gateway that holds it (ClusterOptions). Its information may
+// be late; a gateway that is asked for an agent that it does not hold says so.
 type Directory interface {
 	// Join begins to tell the other gateways what the member holds, and the member
 	// what the others hold. It returns at once.
@@ -26,23 +26,23 @@ type Member struct {
 	// Holding returns what the gateway holds now.
 	Holding func() Holding
 
-	// Heard is told what another gateway holds, at once when it is a change, and
-	// in the order in which that gateway said it.
+	// Heard is called with what another gateway holds, changes at once, in that
+	// gateway's order.
 	Heard func(Holding)
 
-	// Lost is told that a gateway has left, or has said nothing for so long that
-	// nobody should be sent there.
+	// Lost is called when a gateway has left, or has been silent for so long
+	// that it should get no sessions.
 	Lost func(gateway string)
 }
 
 // A Membership is a gateway's place in a Directory.
 type Membership interface {
-	// Changed says that the gateway holds other agents now, or leaves. It returns
-	// at once.
+	// Changed reports that the gateway holds other agents now, or leaves. It
+	// returns at once.
 	Changed()
 
-	// Leave ends the membership: the others are told, and the member's functions
-	// are not called any more when it returns.
+	// Leave ends the membership and tells the others. After it has returned,
+	// the member's functions are not called any more.
 	Leave()
 }
 
@@ -52,9 +52,9 @@ type Holding struct {
 	URL     string `json:"url"`     // where other gateways reach it
 	Leaving bool   `json:"leaving,omitempty"`
 
-	// Agents are its links to agents, and its own exits. In what Heard is given,
-	// they stand in place of those that it was given before, unless Partial is set:
-	// then they are added or replaced by their numbers, and those of Gone left out.
+	// Agents are its links to agents, and its own exits. Heard takes them in
+	// place of the earlier ones, unless Partial is set: then they are added, or
+	// replaced by number, and those in Gone are removed.
 	Agents  []Held   `json:"agents,omitempty"`
 	Partial bool     `json:"partial,omitempty"`
 	Gone    []uint64 `json:"gone,omitempty"`

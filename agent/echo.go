@@ -14,9 +14,9 @@ import (
 	"github.com/coder/websocket"
 )
 
-// EchoHost is a target that every agent answers itself, on port 80: with
-// ws://echo.farwire.alt and http://echo.farwire.alt the path through an agent
-// can be tried without a network behind it, a second program or a hole in the
+// EchoHost is a target that every agent answers itself, on port 80:
+// ws://echo.farwire.alt and http://echo.farwire.alt try the path through an
+// agent without a network behind it, a second program or an exception in the
 // guard. Names under .alt are never looked up in the DNS (RFC 9476).
 const EchoHost = "echo.farwire.alt"
 

@@ -28,7 +28,7 @@ import (
 // to ten minutes; then it is recovering until a success or the next failure.
 // A pair without a failure for ten minutes more is forgotten.
 
-// State says how an exit fares.
+// State says how an exit is doing.
 type State string
 
 // The states of an exit.

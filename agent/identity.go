@@ -19,8 +19,8 @@ type Record struct {
 	Country     string `json:"country"`
 	TokenSHA256 string `json:"token_sha256"` // of the token, in lower-case hex
 
-	// Exclusive lets one agent of this slug serve at a time: the newest. The
-	// others are told why and finish their sessions; they come back when it is
+	// Exclusive lets only one agent of this slug serve at a time, the newest.
+	// The others are told why, finish their sessions, and come back when it is
 	// gone.
 	Exclusive bool `json:"exclusive,omitempty"`
 }
@@ -78,10 +78,10 @@ func hashRecords(field string, list []Record, secrets map[[32]byte]bool) (map[[3
 	return records, nil
 }
 
-// SetSecrets replaces the secrets that agents share. Several may stand side by
-// side while they change; none means that only agents with a record attach. A
-// link that is up stays, also when its secret is gone: it is asked for the next
-// time that the agent attaches. On an error nothing changes.
+// SetSecrets replaces the secrets that agents share. There may be several while
+// they change; none means that only agents with a record attach. A link stays
+// when its secret is gone, until the agent has to attach again. On an error
+// nothing changes.
 func (p *Pool) SetSecrets(secrets []string) error {
 	hashes, err := hashSecrets("a secret", secrets)
 	if err != nil {
@@ -101,13 +101,13 @@ func (p *Pool) SetSecrets(secrets []string) error {
 	return nil
 }
 
-// SetRecords replaces the records. An agent whose record is gone, or gives it
-// another slug or country now, loses its links, and its sessions are cut; so do
+// SetRecords replaces the records. An agent whose record is gone, or has
+// another slug or country now, loses its links, and its sessions are cut. So do
 // agents of the shared secret whose slug has a record now. On an error nothing
 // changes.
 //
-// In a cluster the other gateways are told of records that are gone, and do as if
-// theirs were gone as well, for a day.
+// In a cluster the other gateways are told of records that are gone, and treat
+// theirs as gone for a day.
 func (p *Pool) SetRecords(records []Record) error {
 	p.publishing.Lock()
 	defer p.publishing.Unlock()
@@ -192,16 +192,16 @@ func (r *Record) id() string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// ShareRecords has publish be told of the ids of records that SetRecords takes away,
-// and of those that it brings back. A gateway with a Bus does so.
+// ShareRecords calls publish with the ids of records that SetRecords removes,
+// and of those that it restores. A gateway with a Bus uses it.
 func (p *Pool) ShareRecords(publish func(id string, restored bool)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.publishRecord = publish
 }
 
-// RevokeRecord has a record be taken for gone until a time, as another gateway says;
-// its agents lose their links. A time that is over restores it.
+// RevokeRecord treats a record as gone until a time, as another gateway says;
+// its agents lose their links. A time in the past restores it.
 func (p *Pool) RevokeRecord(id string, until time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

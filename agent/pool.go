@@ -24,10 +24,10 @@ import (
 // for concurrent use.
 //
 // A connection through a remote agent fails as a TCP connection does when its
-// target is lost, and with a *DialError of [FaultAgent] when the agent is. It is a
-// [HalfCloser], a [WaitReader], a [DrainTeller] and a [Resetter], whose Close resets the
-// target's connection. Connections of exits that Add brought can do what those of the exit
-// can; TCP ones keep their SyscallConn.
+// target is lost, and with a *DialError of [FaultAgent] when the agent is. It
+// is a [HalfCloser], a [WaitReader], a [DrainTeller] and a [Resetter], whose
+// Close resets the target's connection. Connections of exits from Add can do
+// what the exit's can; TCP ones keep their SyscallConn.
 type Pool struct {
 	id         string
 	local      bool
@@ -73,7 +73,7 @@ type entry struct {
 	remote []*remoteLink // of other gateways; guarded likewise
 }
 
-// NewPool makes a pool with no exits. It starts nothing; Shutdown ends the
+// NewPool makes a pool with no exits. It starts no goroutine; Shutdown ends the
 // links of agents that have attached.
 func NewPool(o PoolOptions) (*Pool, error) {
 	if err := o.whoAttaches(); err != nil {
@@ -111,10 +111,10 @@ func NewPool(o PoolOptions) (*Pool, error) {
 	return p, nil
 }
 
-// Add brings an exit into the pool, one of this process for instance. Its ID
-// may be empty (farwire-SLUG) and must be new, and its slug is taken from then
-// on: no agent can attach with it, and those that have lose their links.
-// Sessions through it are counted until their connections are closed.
+// Add adds an exit to the pool, such as one of this process. Its ID may be
+// empty (farwire-SLUG) and must be new. From then on its slug is taken: no
+// agent can attach with it, and those that have lose their links. Sessions
+// through it are counted until their connections are closed.
 func (p *Pool) Add(e Exit) error {
 	if e.DialContext == nil {
 		return errors.New("agent: an exit without DialContext")
@@ -146,10 +146,10 @@ func (p *Pool) Add(e Exit) error {
 	return nil
 }
 
-// Remove takes an exit that Add brought out of the pool, or ends the links of
-// agents by this ID; an agent whose secret or record still stands comes back.
-// Connections through agents are cut; those of an exit of Add go on. It reports
-// whether there was one.
+// Remove removes an exit of Add, or ends the links of agents with this ID; an
+// agent whose secret or record is still valid comes back. Connections through
+// agents are cut; those of an exit of Add go on. It reports whether there was
+// one.
 func (p *Pool) Remove(id string) bool {
 	defer p.clusterChanged()
 	p.mu.Lock()
@@ -258,10 +258,10 @@ func (p *Pool) Agents() []Info {
 	return infos
 }
 
-// Shutdown lets no agent attach any more and picks none, tells those that are
-// attached, waits until no connection is open through them, or until ctx ends,
-// and ends the links. It returns the context's error when connections were
-// cut. Agents go on looking for the gateway.
+// Shutdown lets no agent attach and picks none any more, tells those that are
+// attached, waits until no connection is open through them or ctx ends, and
+// ends the links. It returns the context's error when connections were cut.
+// Agents go on looking for the gateway.
 func (p *Pool) Shutdown(ctx context.Context) error {
 	p.awaitLeave(ctx)
 	p.mu.Lock()

@@ -20,14 +20,14 @@ type PoolOptions struct {
 	// says who it is.
 	Records []Record
 
-	// LocalOnly says that no agent is meant to attach, and the exits are those
-	// that Add brings. Without it a pool with neither Secret nor Records is an
-	// error, because the usual cause is an environment variable that is unset.
+	// LocalOnly says that no agent may attach: the exits are those of Add.
+	// Without it a pool with neither Secret nor Records is an error, because
+	// the usual cause is an unset environment variable.
 	LocalOnly bool
 
-	// Policy narrows what the agents may dial. It is sent along with each
-	// request and never widens what an agent allows itself. Exits that Add
-	// brings have a policy of their own.
+	// Policy narrows what the agents may dial. It is sent with each request and
+	// never widens what an agent itself allows. Exits of Add have their own
+	// policy.
 	Policy Rules
 
 	// Peers are URLs of the other gateways of this cluster. Agents are told to

@@ -10,19 +10,18 @@ import (
 )
 
 // Rules narrow what an exit may dial. Each field only refuses more, so rules
-// can be added to an agent's own policy but never loosen it. The zero value
-// refuses nothing.
+// never loosen an agent's own policy. The zero value refuses nothing.
 type Rules struct {
 	// PublicOnly refuses private addresses even where the agent allows them.
 	PublicOnly bool `json:"public_only,omitempty"`
 
-	// Ports, when there are any, are the only ones that may be dialled.
+	// Ports, if any, are the only ones that may be dialled.
 	Ports []uint16 `json:"ports,omitempty"`
 
 	// Deny lists further addresses that may not be dialled.
 	Deny []netip.Prefix `json:"deny,omitempty"`
 
-	// Allow, when there are any, are the only addresses that may be dialled.
+	// Allow, if not empty, lists the only addresses that may be dialled.
 	Allow []netip.Prefix `json:"allow,omitempty"`
 }
 
@@ -66,9 +65,9 @@ type rulesKey struct{}
 
 // WithRules returns a context under which an exit dials and resolves only what
 // the rules allow, beside what it allows itself. They hold for the address that
-// is dialled, where it is dialled: a pool sends them along to the agent, and
-// picks none that does not know them. [Exit.Enforce] makes them hold for an
-// exit that knows nothing of them. Rules in ctx already are replaced.
+// is dialled, at the place that dials it: a pool sends them to the agent, and
+// picks only agents that enforce them. [Exit.Enforce] makes them hold for an
+// exit that knows nothing of them. They replace rules that ctx already has.
 func WithRules(ctx context.Context, r Rules) context.Context {
 	if r.empty() && rulesOf(ctx).empty() {
 		return ctx

@@ -32,20 +32,20 @@ type RunOptions struct {
 	// HTTPS_PROXY and similar variables are not used.
 	Gateways []string
 
-	// AllowCleartext lets gateways at http:// and ws:// be elsewhere than on
+	// AllowCleartext allows gateways at http:// and ws:// that are not on
 	// loopback. The secret and all traffic then cross the network in clear.
 	AllowCleartext bool
 
 	Secret string // the secret of the gateways, or the token of this agent
 
-	// ReadSecret, if not nil, is asked for the secret before each attach, in
-	// place of Secret. It is called concurrently. Its error ends Run at the start;
+	// ReadSecret, if not nil, returns the secret before each attach, in place
+	// of Secret. It is called concurrently. Its error ends Run at the start;
 	// later it is logged, and the attach is tried again.
 	ReadSecret func() (string, error)
 
-	// Slug and Country, ISO 3166-1 alpha-2, are what the agent claims to be. Both may
-	// be empty where the gateways have a record of the secret, whose slug and country
-	// count in any case.
+	// Slug and Country, ISO 3166-1 alpha-2, are what the agent claims to be.
+	// Both may be empty if the gateways have a record for the secret: its slug
+	// and country count in any case.
 	Slug    string
 	Country string
 
@@ -62,8 +62,8 @@ type RunOptions struct {
 	ResolveTimeout time.Duration // longest name lookup; 0: 5 s
 	DialTimeout    time.Duration // longest attempt to reach one address; 0: 10 s
 
-	// Links is how many gateways of one cluster the agent keeps links to. Each gateway
-	// that stands alone gets a link besides. 0: 2.
+	// Links is how many gateways of one cluster the agent keeps links to. Each
+	// gateway outside a cluster gets a link too. 0: 2.
 	Links int
 
 	MaxSessions  int           // sessions at a time, over all gateways; 0: no limit
@@ -76,9 +76,9 @@ type RunOptions struct {
 
 // Run is an agent. It dials out to its gateways, carries their sessions, and
 // dials again when a link is lost, for ever. When ctx ends it takes no new
-// session, lets the old ones finish within DrainTimeout, leaves, and returns
-// nil; every goroutine has ended by then. It returns an error only for options
-// that cannot work.
+// session, lets the old ones finish within DrainTimeout, and returns nil; every
+// goroutine has ended by then. It returns an error only for options that cannot
+// work.
 func Run(ctx context.Context, o RunOptions) error {
 	r, err := newRunner(o)
 	if err != nil {

@@ -18,8 +18,8 @@ import (
 // belongs to. The error is ErrNoAgent, wrapped, when none fits. Under rules
 // (WithRules) only agents that know them fit.
 //
-// Agents that share a slug are one exit: when the link that a dial goes
-// through fails, the dial goes on over another of the same name.
+// Agents that share a slug are one exit: when the link of a dial fails, the
+// dial uses another of the same name.
 func (p *Pool) SelectAgent(ctx context.Context, q Query) (Exit, error) {
 	host, rules := normalHost(q.Host), rulesOf(ctx)
 	p.mu.Lock()

@@ -12,8 +12,8 @@ import (
 // without DialContext, as the zero value is, dials from this process without a guard:
 // take one from a selector.
 //
-// Such requests are nobody's sessions: a gateway neither counts nor drains them. For
-// those that are, give Gateway.Open to a transport of your own.
+// Such requests are not sessions: a gateway neither counts nor drains them. For
+// those that are, use Gateway.Open in a transport of your own.
 func (e Exit) Transport() *http.Transport {
 	return &http.Transport{
 		DialContext:           e.DialContext,
