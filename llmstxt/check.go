@@ -26,12 +26,13 @@ type Link struct {
 	URL   string `json:"url"`
 }
 
-// Check reads a file in either layout, which it finds out, and returns its links
-// and what is wrong with it: it wants UTF-8, one H1 at the beginning, a summary
-// (in the Pages layout the base URL), sections of different names that are lists of links (in the
-// Pages layout a page each), at least one link (the note "Start page: URL" of an index is one), and of each link an absolute
-// http or https URL that no other has, a title and a note. Whether the links
-// answer is for CheckLinks to ask. It takes time in proportion to the text.
+// Check reads a file, detects its layout, and returns its links and problems. A
+// valid file is UTF-8 and has one H1 at the beginning, a summary (in the Pages
+// layout the base URL), sections of different names that are lists of links (in
+// the Pages layout a page each), and at least one link (the note "Start page:
+// URL" of an index is one). Each link has an absolute http or https URL that no
+// other has, a title and a note. CheckLinks checks whether the links answer. It
+// takes time in proportion to the text.
 func Check(text string) (layout Layout, links []Link, problems []Problem) {
 	c := &checker{seen: map[string]int{}, named: map[string]int{}}
 	if other := otherFile(text); other != "" {

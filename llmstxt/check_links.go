@@ -24,19 +24,20 @@ type CheckedLink struct {
 	Status int `json:"status"` // of the answer, redirects followed; 0: there was none
 }
 
-// CheckLinks asks for the links that Check has found, each address once, and returns all of
-// them with the status of their answer, and a problem for each that does not answer or
-// answers with a status of 400 or more. Links that are not http or https URLs are not asked
-// for: Check has named them.
+// CheckLinks requests the links that Check has found, each address once. It
+// returns all of them with the status of their answer, and a problem for each
+// without an answer or with a status of 400 or more. Links that are not http or
+// https URLs are left out: Check has named them.
 //
-// It asks as Crawl does: a 429 or 503 slows the requests to that host, `Retry-After` is kept,
-// and the link is asked for again. A host that refuses one request after another for long is
-// not asked for the links that are left. Hosts do not wait for each other. A link is asked
-// for by HEAD, and by GET when the answer to that is an error.
+// It keeps the pace of Crawl: a 429 or 503 slows the requests to that host,
+// `Retry-After` is obeyed, and the link is requested again. A host that keeps
+// refusing is given up. Hosts do not wait for each other. The first request for
+// a link is HEAD; if its answer is an error, a GET follows.
 //
-// Of Options it uses Client, UserAgent, Workers (of one host), Delay, PageTimeout,
-// MaxRedirects, Retries and Owner; it does not read robots.txt. When ctx ends it returns the
-// context's cause. When it returns, no goroutine and no request of it is left.
+// Of Options it uses Client, UserAgent, Workers (of one host), Delay,
+// PageTimeout, MaxRedirects, Retries and Owner; it does not read robots.txt.
+// When ctx ends it returns the context's cause. When it returns, none of its
+// goroutines and requests is left.
 func CheckLinks(ctx context.Context, links []Link, o Options) (checked []CheckedLink, problems []Problem, err error) {
 	o, err = o.withDefaults()
 	if err != nil {

@@ -26,16 +26,17 @@ import (
 
 // Crawl visits a site from its base URL and describes its pages.
 //
-// It returns ErrURL (wrapped) when base is not an http or https URL, ErrRobots when robots.txt
-// forbids it, a *FetchError when the base page cannot be had, and ErrTimeout
-// when the time was over before the first page. Later trouble is a page's own
-// and stands in CrawledSite.Skipped. When ctx is cancelled after the first page, Crawl
-// returns the site so far together with the context's cause, in which pages may have
-// their titles for texts; when ctx's deadline or Options.Timeout passes, the site so
-// far without an error, and Stats.TimedOut.
+// It returns ErrURL (wrapped) when base is not an http or https URL, ErrRobots
+// when robots.txt forbids it, a *FetchError when the base page cannot be
+// fetched, and ErrTimeout when time ran out before the first page. Later errors
+// concern single pages and are in CrawledSite.Skipped. When ctx is cancelled
+// after the first page, Crawl returns the context's cause and the site so far,
+// whose pages may have their titles as texts. When ctx's deadline or
+// Options.Timeout passes, it returns the site so far without an error, and sets
+// Stats.TimedOut.
 //
-// When Crawl returns, no goroutine and no request of it is left. A panic, as of
-// Options.Render or the Client's transport, is one of Crawl itself.
+// When Crawl returns, none of its goroutines and requests is left. Crawl passes
+// on a panic of Options.Render or the Client's transport.
 func Crawl(ctx context.Context, base string, o Options) (site *CrawledSite, err error) {
 	u, err := baseURL(base)
 	if err != nil {
@@ -83,16 +84,16 @@ func Crawl(ctx context.Context, base string, o Options) (site *CrawledSite, err 
 }
 
 // HasSecrets reports whether a crawl of base with these options sends something
-// that is meant for its origin alone: headers, cookies, a user or a password.
-// What such a crawl finds is not for everybody.
+// meant for its origin alone: headers, cookies, a user or a password. The
+// result of such a crawl is not for everybody.
 func HasSecrets(base string, o Options) bool {
 	return credentials.HasSecrets(base, o.Header, o.Cookies)
 }
 
 // ResolveURL is how a crawl spells an address: ref as a page at base writes it,
 // made absolute and normalised, without fragment, credentials and tracking
-// parameters. base may be "" when ref is absolute. It reports false for what
-// does not lead to a web page.
+// parameters. base may be "" when ref is absolute. It reports false for an
+// address that is not a web page's.
 func ResolveURL(base, ref string) (string, bool) {
 	var b *url.URL
 	if base != "" {

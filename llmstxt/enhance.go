@@ -51,9 +51,9 @@ type EnhanceOptions struct {
 }
 
 // Enhance renders the site in a layout with texts that reword made of it. It
-// always returns a file: parts that could not be had, in time or in order,
-// are the site's own. The site itself is not changed. A panic of reword is one
-// of Enhance itself.
+// always returns a file: parts whose answer is late or invalid keep the site's
+// own text. The site itself is not changed. Enhance passes on a panic of
+// reword.
 func (s *CrawledSite) Enhance(ctx context.Context, l Layout, reword Reword, o EnhanceOptions) string {
 	if l != Index {
 		l = Pages

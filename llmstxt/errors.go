@@ -21,8 +21,8 @@ var (
 	// URL with a host.
 	ErrURL error = &crawlError{text: "llmstxt: not an http or https URL",
 		public: fault.New(fault.BadRequest, "Invalid URL format")}
-	// ErrRobots is returned when robots.txt forbids the base page, or could not
-	// be had from a server that is in trouble, which RFC 9309 counts as such.
+	// ErrRobots is returned when robots.txt forbids the base page, or is
+	// unreachable, which counts as forbidden (RFC 9309).
 	ErrRobots error = &crawlError{text: "llmstxt: robots.txt forbids this crawl",
 		public: fault.New(fault.TargetRefused, "robots.txt forbids crawling this site")}
 	// ErrRobotsUnreachable is the ErrRobots (errors.Is) of a robots.txt that the server
@@ -30,11 +30,11 @@ var (
 	// it unreachable, and everything counts as forbidden.
 	ErrRobotsUnreachable error = &crawlError{text: "llmstxt: robots.txt is unreachable: the server answers with an error, so nothing may be crawled (RFC 9309)",
 		public: fault.New(fault.TargetRefused, "robots.txt of this site is unreachable: the server answers with an error"), kind: ErrRobots}
-	// ErrSignals is returned when robots.txt says ai-input=no and Options.Signals
-	// follows it.
+	// ErrSignals is returned when robots.txt says ai-input=no and
+	// Options.Signals is set.
 	ErrSignals error = &crawlError{text: "llmstxt: the site's content signals refuse this crawl",
 		public: fault.New(fault.TargetRefused, "The site's content signals refuse this crawl (ai-input=no)")}
-	// ErrTimeout is returned when the time was over before the first page.
+	// ErrTimeout is returned when time ran out before the first page.
 	ErrTimeout error = &crawlError{text: "llmstxt: time was over before the first page",
 		public: fault.New(fault.TargetTimeout, "Crawl timeout exceeded")}
 )
@@ -65,9 +65,10 @@ func (e *crawlError) As(target any) bool {
 	return ok
 }
 
-// A DetailedError says in a few words what went wrong, fit for any reader: it names
-// nothing that the reader does not know. Errors of Options.Render and of the Client's transport
-// may be one, wrapped or not; of any other the words are this package's own.
+// A DetailedError says in a few words what went wrong, and reveals nothing that
+// its reader does not know. Errors of Options.Render and of the Client's
+// transport may be one, wrapped or not; for any other error this package has
+// words of its own.
 type DetailedError interface {
 	error
 	Detail() string
@@ -81,7 +82,7 @@ func permanent(err error) bool {
 }
 
 // FetchError says why the base page could not be read. Its Err is what the
-// client said, so errors.As finds an error of the caller's own dialer in it.
+// client said, so errors.As finds an error of the caller's dialer in it.
 type FetchError struct {
 	URL    string
 	Status int // of the last answer, 0 if there was none

@@ -163,9 +163,9 @@ func (c *crawler) anotherPiece(ctx context.Context) error {
 	return err
 }
 
-// Close gives back what the whole texts of the pages take (Options.Text), and the room
-// that they have (Options.KeepRoom). There are no TextFiles then. Other sites need no
-// Close. It may be called more than once.
+// Close frees the whole texts of the pages (Options.Text) and the site's share
+// of memory (Options.KeepRoom). There are no TextFiles afterwards. Sites
+// without these options need no Close. It may be called more than once.
 func (s *CrawledSite) Close() error {
 	s.whole.release()
 	for _, give := range s.room {

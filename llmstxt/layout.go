@@ -27,8 +27,8 @@ const (
 	//
 	//	Learn how to...
 	//
-	// Lines that begin with "## " and "> " stand nowhere else, so the file can
-	// be read line by line; see Parse.
+	// No other lines begin with "## " or "> ", so the file can be read line by
+	// line; see Parse.
 	Pages Layout = "pages"
 
 	// Index is the form of llmstxt.org: a title, a summary, then sections of

@@ -6,9 +6,9 @@
 //	if err != nil { … }
 //	os.Stdout.Write(site.Render(llmstxt.Index))
 //
-// The package stands alone. It is given an *http.Client and so knows nothing
-// of where its requests leave; a caller that crawls on behalf of others
-// gives it a client whose dialer refuses private addresses.
+// The package stands alone. Its requests go through the *http.Client that it is
+// given. A caller that crawls on behalf of others gives it a client whose
+// dialer refuses private addresses.
 //
 // # How a crawl goes
 //
@@ -20,11 +20,10 @@
 // only when it is committed. So the same site gives the same bytes, whatever the
 // order in which answers arrive. See commit.go.
 //
-// A site that says that it is asked too often (429, 503) is asked less often, by
-// all workers, and asked again for the page.
+// After a 429 or 503 all workers slow down, and the page is requested again.
 //
-// A page costs one pass of a tokenizer, which finds its head, its links and
-// where its main content begins; only a bounded part from there becomes a tree,
+// A page costs one pass of a tokenizer, which finds its head, its links and the
+// beginning of its main content; only a bounded part from there becomes a tree,
 // for the words. What was read is kept as Evidence, a few kilobytes a page.
 // Titles, excerpts and sections are decided when the whole site is known,
 // because what is boilerplate, or a suffix of every title, shows only then.
@@ -70,8 +69,8 @@ type Options struct {
 
 	// Include and Exclude choose pages by globs on their paths, in which "*"
 	// stays within a segment and "**" does not. A page that no Include matches,
-	// or that an Exclude does, is not fetched, save the base page. Empty: all,
-	// none.
+	// or that an Exclude matches, is not fetched, except the base page. Empty:
+	// all, none.
 	Include, Exclude []string
 
 	// Header and Cookies are sent to the scheme, host and port of the base URL
@@ -97,25 +96,26 @@ type Options struct {
 	Delay   time.Duration // between requests; the longer of it and Crawl-delay counts. Zero: none
 	Signals bool          // follow ai-input=no of Content-Signal and Content-Usage: ErrSignals, or a page left out
 
-	// Owner is for whom the crawl is. Crawls of a process share what it has for
-	// reading pages; of those that wait, the owner who has the least is served
-	// first. "": this crawl is an owner of its own.
+	// Owner says for whom the crawl is. The crawls of a process share cores and
+	// memory for reading pages; of those that wait, the owner who has the least
+	// comes first. "": this crawl is an owner of its own.
 	Owner string
 
-	// KeepRoom counts what the site takes among what the crawls of this process keep of
-	// pages until CrawledSite.Close, in place of the end of Crawl alone. The caller then
-	// closes the CrawledSite. It is for servers, of which many crawls have a site at once.
+	// KeepRoom counts the site's memory towards the bound for all crawls of
+	// this process until CrawledSite.Close, instead of until Crawl returns. The
+	// caller then closes the CrawledSite. It is for servers that hold many
+	// sites at once.
 	KeepRoom bool
 
-	// Progress is told what happens, in an order that depends on the site
-	// alone, by one goroutine at a time, which is Crawl's own. A slow Progress
-	// slows the crawl. nil: none.
+	// Progress is called with each step, in an order that depends on the site
+	// alone, in Crawl's own goroutine. A slow Progress slows the crawl. nil:
+	// none.
 	Progress func(Event)
 
-	// Render is asked for a page whose static form has no words without its
-	// scripts, and answers with the HTML that a browser ended up with. It is
-	// called by several workers at once. When it fails the static form is used,
-	// with an Event that says so, and why if the error is a [DetailedError]. nil: never.
+	// Render returns the HTML that a browser makes of a page whose static form
+	// has no words without scripts. It is called by several workers at once.
+	// When it fails the static form is used, with an Event that says so, and
+	// why if the error is a [DetailedError]. nil: never.
 	Render func(ctx context.Context, url, reason string) ([]byte, error)
 
 	// Previous are the Pages of an earlier crawl of this site, from which
@@ -123,11 +123,10 @@ type Options struct {
 	// again. Those read with another DescLength are not used.
 	Previous []Page
 
-	// TrustLastmod is how long the sitemaps' word is taken for a page of
-	// Previous: one that has not changed since it was last asked for, if its
-	// lastmod is right, is asked for again only when this time has passed since
-	// then. Sitemaps whose dates cannot be right are not believed; see
-	// lastmod.go. Zero: every page is asked for.
+	// TrustLastmod is how long a page of Previous is not requested again if, by
+	// its lastmod in the site map, it has not changed since the last request.
+	// Site maps with implausible dates are ignored; see lastmod.go. Zero: every
+	// page is requested.
 	TrustLastmod time.Duration
 }
 

@@ -176,8 +176,8 @@ type Outcome struct {
 	Lost   bool   `json:"lost,omitempty"`   // it would be, had the site answered
 }
 
-// Outcomes has one of each page: those in the result, then those left
-// out, both in frontier order.
+// Outcomes returns one for each page: those in the result, then those left out,
+// both in frontier order.
 func (s *CrawledSite) Outcomes() []Outcome {
 	out := make([]Outcome, 0, len(s.Pages)+len(s.Skipped))
 	for i := range s.Pages {

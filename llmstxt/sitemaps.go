@@ -343,10 +343,10 @@ func (m *sitemaps) stop() {
 }
 
 // Newest is the latest lastmod that a site's sitemaps give for a page in the
-// scope of base, read without fetching any page: what has not changed since
-// CrawledSite.Newest need not be crawled again. It is zero when they give none, and
-// then says nothing. Of Options it uses Client, UserAgent, the limits of time
-// and IgnoreRobots; its errors are those of Crawl.
+// scope of base, read without fetching any page: a site that has not changed
+// since CrawledSite.Newest need not be crawled again. It is zero when they give
+// none, which says nothing. Of Options it uses Client, UserAgent, the limits of
+// time and IgnoreRobots; its errors are those of Crawl.
 func Newest(ctx context.Context, base string, o Options) (time.Time, error) {
 	u, err := baseURL(base)
 	if err != nil {
