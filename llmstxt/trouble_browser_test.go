@@ -43,6 +43,31 @@ func TestCrawl_BrowsersMembersAndFailures_AreNoPages(t *testing.T) {
 	}
 }
 
+// What names a feature, a setting or an event as well sends a reader away where it speaks to one.
+func TestCrawl_NamesOfFeatures_AreNoPagesThatSpeakToTheReader(t *testing.T) {
+	for name, texts := range map[string][2]string{
+		"Members-only content":             {"Turn this on to show posts to members alone.", "Already a member? Log in."},
+		"This content is for members only": {"The text of the block that others see.", "Sign in to read on."},
+		"Subscribers only":                 {"A post with this setting goes to those who have subscribed.", "Subscribe now for a cup a month."},
+		"Private site":                     {"Set this so that nobody sees your work.", "You must be logged in."},
+		"Nur für Mitglieder":               {"So heißt der Bereich, den andere nicht sehen.", "Bitte anmelden."},
+		"Unsupported browser":              {"This event is sent when a visitor comes with one that is too old.", "Please use a newer one."},
+		"Update your browser":              {"Take the latest version of Firefox, which the console needs.", "You are using an old one."},
+		"Browser veraltet":                 {"Was diese Meldung heißt, und was zu tun ist.", "Bitte nehmen Sie einen neueren."},
+		"Navigateur obsolète":              {"Ce que dit ce message.", "Veuillez le mettre à jour."},
+	} {
+		for i, text := range texts {
+			for title, heading := range map[string]string{name: name, name + " | Kettle": "", "Kettle": name} {
+				w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a", "/tea/12"), "http://docs.test/a": doc("A"), "http://docs.test/tea/12": html(troubled(title, heading, text))}}
+				s := crawl(t, w, "http://docs.test/", llmstxt.Options{})
+				if got := slices.Contains(urls(s), "/tea/12"); got != (i == 0) {
+					t.Errorf("%q, %q, %q: read %v, %v", title, heading, text, got, s.Skipped)
+				}
+			}
+		}
+	}
+}
+
 // A page about such a thing, and one with words of its own beside it, is read.
 func TestCrawl_PagesAboutBrowsersAndMembers_AreKept(t *testing.T) {
 	short := func(title string) string { return troubled(title, title, "The client is sent away.") }

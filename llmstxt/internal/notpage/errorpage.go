@@ -98,7 +98,7 @@ func TroubleOf(p *htmlpage.Page, blocks []htmlpage.Block, u *url.URL) Trouble {
 			continue
 		}
 		shares, has := sharesWord(p.Short+" "+p.Title, u)
-		if shares || !has && len(p.Short) > unnamedTrouble && !ofWordPress || u.Path == "/" && len(p.Links) > wayIn {
+		if shares || isSubject(t.kind, p.Title, heading, t.called, blocks) || !has && len(p.Short) > unnamedTrouble && !ofWordPress || u.Path == "/" && len(p.Links) > wayIn {
 			return NoTrouble // a home page that leads on is that of a site with such a name
 		}
 		return t.kind
