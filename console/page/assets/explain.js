@@ -5,16 +5,29 @@
  * @typedef {object} Trouble
  * @property {number} [status] of HTTP; 0 when nothing answered
  * @property {number} [code] of a close frame or an error event
- * @property {string} [text] in the gateway's words
+ * @property {string} [text] in the gateway's words, or in a target's
+ * @property {boolean} [live] whether the session had begun, so that the close may be the target's
  * @property {number} [retryAfter] seconds
  * @property {number} [waited] seconds, after which the page gave up
  * @property {boolean} [brokenOff] of an answer that began
  *
- * @typedef {{title: string, advice: string, said: string}} Explanation
+ * @typedef {{title: string, advice: string, said: string, by: string}} Explanation
+ * @typedef {{when: (t: Trouble) => unknown, title: string, advice: string | ((t: Trouble) => string)}[]} Table
  */
 
-/** @type {{when: (t: Trouble) => unknown, title: string, advice: string | ((t: Trouble) => string)}[]} */
-const table = [
+// What the gateway itself writes into the close of a session that had begun. A target
+// may close with any code and any words, and they are not to be taken for the gateway's.
+const ours = {
+  1000: /^idle timeout$/,
+  1001: /^(the gateway is )?draining$/,
+  1008: /^(ended by request|key revoked|limit reached: .+)$/,
+  1011: /^internal error$/,
+  1012: /^agent is going away$/,
+  1013: /^(agent|target) lost$|^target stalled$/,
+};
+
+/** @type {Table} what the gateway says */
+const texts = [
   // No answer.
   {
     when: (t) => t.status === 0,
@@ -246,12 +259,15 @@ const table = [
     advice: 'Check its address and its credentials.',
   },
 
-  // How sockets end.
   {
     when: (t) => t.code === 1000 && /idle timeout/.test(t.text),
     title: 'The target was silent for as long as you allow.',
     advice: 'Raise the idle timeout under “More”, or set it to 0 for none.',
   },
+];
+
+/** @type {Table} how sockets end */
+const closes = [
   { when: (t) => t.code === 1000, title: 'Closed.', advice: '' },
   {
     when: (t) => t.code === 1006,
@@ -270,23 +286,27 @@ const table = [
   },
   { when: (t) => t.code === 1009, title: 'A message was too large for the other side.', advice: 'Send smaller ones.' },
   { when: (t) => t.code >= 3000, title: 'The target closed with a code of its own.', advice: 'Its documentation says what the code means.' },
+  { when: (t) => t.live && t.code === 1008, title: 'The other side does not allow this.', advice: 'Its documentation says what it allows.' },
+  { when: (t) => t.live && t.code === 1011, title: 'The other side has failed.', advice: 'Connect again in a moment.' },
   { when: (t) => t.code === 1008 || t.status === 400, title: 'The request cannot be served as it is.', advice: 'What the gateway said names the field; correct it and try again.' },
   { when: (t) => t.code === 1011 || t.status === 502, title: 'The other side could not be reached, or answered wrongly.', advice: 'Check the address, or try another agent.' },
   { when: (t) => t.status === 404, title: 'There is no such endpoint.', advice: 'The host that serves this page does not offer it.' },
 ];
 
 /**
- * explain turns trouble into sentences. What the gateway said stands beside
- * them, because it names the field, the host or the limit.
+ * explain turns trouble into sentences. What was said stands beside them, because it
+ * names the field, the host or the limit, and by whom.
  *
  * @param {Trouble} trouble
  * @returns {Explanation}
  */
 export function explain(trouble) {
   const t = { ...trouble, text: trouble.text ?? '' };
-  const row = table.find(({ when }) => when(t));
+  const foreign = t.live && !ours[t.code]?.test(t.text);
+  const row = (foreign ? closes : [...texts, ...closes]).find(({ when }) => when(t));
   const number = t.code ?? t.status;
-  const said = [t.text, number ? `(${number})` : ''].filter(Boolean).join(' ');
-  if (!row) return { title: 'That did not work.', advice: 'Try again in a moment.', said };
-  return { title: row.title, advice: typeof row.advice === 'function' ? row.advice(t) : row.advice, said };
+  const words = [t.text, number ? `(${number})` : ''].filter(Boolean).join(' ');
+  const by = foreign ? 'The close frame said: ' : 'The gateway said: ';
+  if (!row) return { title: 'That did not work.', advice: 'Try again in a moment.', said: words, by };
+  return { title: row.title, advice: typeof row.advice === 'function' ? row.advice(t) : row.advice, said: words, by };
 }

@@ -11,8 +11,8 @@ import { find, icon, make, spoken } from './dom.js';
  * @param {import('./explain.js').Trouble} trouble
  */
 export function complain(place, trouble) {
-  const { title, advice, said } = explain(trouble);
-  show(place, 'bad', title, advice, said);
+  const { title, advice, said, by } = explain(trouble);
+  show(place, 'bad', title, advice, said, by);
 }
 
 /** A Mistake is something that the person wrote and that cannot be used. */
@@ -66,10 +66,10 @@ export function clear(place) {
   place.replaceChildren();
 }
 
-function show(place, kind, title, advice, said) {
+function show(place, kind, title, advice, said, by = '') {
   const text = make('div', {}, make('strong', {}, title));
   if (advice) text.append(' ', advice);
-  if (said) text.append(make('p', { class: 'said' }, spoken('The gateway said: '), said));
+  if (said) text.append(make('p', { class: 'said' }, spoken(by), said));
   place.replaceChildren(make('div', { class: `notice ${kind}` }, icon('warning'), text));
 }
 

@@ -45,7 +45,7 @@ export function open(request, on) {
   ws.addEventListener('close', ({ code, reason }) => {
     if (over) return;
     if (live) on.row(note('close', String(code), reason || 'without a reason', target));
-    on.ended(leaving || (live && code === 1000 && !reason) ? null : { code, text: refusal || reason });
+    on.ended(leaving || (live && code === 1000 && !reason) ? null : { code, text: refusal || reason, live });
   });
 
   return {

@@ -255,6 +255,7 @@ func TestRelay_HostileFrames_AreShownAsText(t *testing.T) {
 		c.Write(ctx, websocket.MessageText, []byte(strings.Repeat("é😀", 1<<20)))
 		c.Write(ctx, websocket.MessageBinary, make([]byte, 5<<20))
 		c.Read(ctx)
+		c.Close(4003, "API key invalid")
 	}) + "/stream"
 	g := harness.Serve(t, "--allow-private")
 	p := open(t, desktop, g.HTTP("/"))
@@ -272,5 +273,15 @@ func TestRelay_HostileFrames_AreShownAsText(t *testing.T) {
 	}
 	if n := eval[int](p, `document.querySelectorAll('#relay-feed :is(img, script)').length`); n != 0 {
 		t.Errorf("%d elements were made of a frame", n)
+	}
+
+	// Nor are the words of its close the gateway's.
+	p.fill("#relay-text", "enough")
+	p.click("#relay-send")
+	p.says("#relay-notice", "API key invalid (4003)")
+	for _, want := range []string{"The target closed with a code of its own.", "The close frame said:"} {
+		if notice := p.text("#relay-notice"); !strings.Contains(notice, want) {
+			t.Errorf("the notice lacks %q: %s", want, notice)
+		}
 	}
 }

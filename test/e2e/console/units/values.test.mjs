@@ -143,6 +143,38 @@ test('trouble is explained', () => {
     assert.equal(explained.title, title, JSON.stringify(trouble));
     assert.ok(explained.said.includes(trouble.text ?? ''));
   }
+  // A session that had begun may have been closed by its target, in words of its own.
+  const targets = [
+    [{ code: 4001, text: 'API key invalid' }, 'The target closed with a code of its own.'],
+    [{ code: 4008, text: 'rate limit exceeded' }, 'The target closed with a code of its own.'],
+    [{ code: 4003, text: 'Unauthorized' }, 'The target closed with a code of its own.'],
+    [{ code: 4000, text: 'key revoked' }, 'The target closed with a code of its own.'],
+    [{ code: 1008, text: 'Invalid token' }, 'The other side does not allow this.'],
+    [{ code: 1008, text: 'target refused' }, 'The other side does not allow this.'],
+    [{ code: 1000, text: 'rate limit exceeded, come back later' }, 'Closed.'],
+    [{ code: 1000, text: 'session timeout' }, 'Closed.'],
+    [{ code: 1001, text: 'draining connections' }, 'The other side has stopped.'],
+    [{ code: 1011, text: 'no agent is attached' }, 'The other side has failed.'],
+    [{ code: 1011, text: 'internal error in the matching engine' }, 'The other side has failed.'],
+    [{ code: 1012, text: 'gateway is going away' }, 'The other side is restarting.'],
+    [{ code: 1013, text: 'proxy lost' }, 'The other side has no room for this now.'],
+  ];
+  for (const [trouble, title] of targets) {
+    const explained = explain({ ...trouble, live: true });
+    assert.equal(explained.title, title, JSON.stringify(trouble));
+    assert.equal(explained.by, 'The close frame said: ', JSON.stringify(trouble));
+    assert.ok(explained.said.includes(trouble.text));
+  }
+  // These are the gateway's, of a session that had begun too.
+  const gateways = [
+    [1000, 'idle timeout'], [1001, 'draining'], [1001, 'the gateway is draining'], [1008, 'ended by request'], [1008, 'key revoked'],
+    [1008, "limit reached: the session's time"], [1011, 'internal error'], [1012, 'agent is going away'],
+    [1013, 'agent lost'], [1013, 'target lost'], [1013, 'target stalled'],
+  ];
+  for (const [code, text] of gateways) {
+    assert.deepEqual(explain({ code, text, live: true }), explain({ code, text }), text);
+    assert.equal(explain({ code, text, live: true }).by, 'The gateway said: ', text);
+  }
   assert.match(explain({ status: 429, text: 'rate limit exceeded', retryAfter: 4 }).advice, /Wait 4 seconds/);
   assert.equal(explain({ text: 'never seen' }).title, 'That did not work.');
 });
