@@ -31,10 +31,10 @@ const (
 // A repeated knows what the texts of a site's pages repeat. Its zero value knows of nothing.
 type repeated struct {
 	pages  int
-	blocks map[uint64]seenOn          // by words, and with the addresses of links
-	links  map[uint64]seenOn          // in blocks of links: by words, and with their address
-	whole  wholePosts                 // their paragraphs
-	posts  map[string]map[uint64]bool // the paragraphs of a page that have pages of their own
+	blocks map[uint64]seenOn // by words, and with the addresses of links
+	links  map[uint64]seenOn // in blocks of links: by words, and with their address
+	whole  wholePosts        // their paragraphs
+	posts  map[string][]post // those that a page has in it
 }
 
 // seenOn is on how many pages something stands, and the last of them.

@@ -3,9 +3,10 @@ package llmstxt
 import "strings"
 
 // Lists that have whole pages in them: the start page of a blog has its last posts, and so do those of
-// each month, category and author. In llms-full.txt the words of a post stand once, on its own page:
+// each month, category and author. In llms-full.txt the words of a post stand once, on its own page, to
+// which the list leads:
 //
-//	home    ── A1 A2 B1 B2 C1 ─▶ its headings and links, C1
+//	home    ── [A] A1 A2 [B] B1 B2 C1 ─▶ [A] [B] C1
 //	post A  ── A1 A2
 //	post B  ── B1 B2
 
@@ -26,8 +27,9 @@ type wholePosts struct {
 type postWords struct {
 	url   string
 	words []uint64
-	sizes []int // bytes of each
-	all   int   // bytes of all its blocks, tables and menus too
+	sizes []int    // bytes of each
+	small []uint64 // headings, and what is too short to tell a post
+	all   int      // bytes of all its blocks, tables and menus too
 }
 
 // page begins one more page, whose blocks follow.
@@ -44,7 +46,15 @@ func (w *wholePosts) add(block string, s *blockWords) {
 	if s.exact == 0 && len(w.pages) > 0 {
 		w.pages[len(w.pages)-1].all += size // code
 	}
-	if key == 0 || len(w.pages) == 0 || w.total >= maxPostBlock {
+	if len(w.pages) == 0 || w.total >= maxPostBlock {
+		return
+	}
+	if key == 0 {
+		if s.exact != 0 {
+			w.total++
+			p := &w.pages[len(w.pages)-1]
+			p.small = append(p.small, s.exact)
+		}
 		return
 	}
 	if w.of == nil {
@@ -61,66 +71,111 @@ func (w *wholePosts) add(block string, s *blockWords) {
 }
 
 // paragraph is the hash of a block's words and their length, if it is prose or code; 0 if it is not.
+// Who quotes a post says it again.
 func paragraph(block string, s *blockWords) (key uint64, size int) {
 	switch {
 	case s.exact == 0 && strings.Contains(block, "```"):
 		return hash(block) | 1, len(block)
 	case s.exact == 0 || s.heading || s.menu() || s.size < leastParagraphWords:
 		return 0, 0
+	case block[0] == '>':
+		return hash(">", block) | 1, s.size
 	}
 	return s.words, s.size
 }
 
 const leastParagraphWords = 40 // bytes of them
 
-// lists are the pages that have others in them, with the paragraphs of these, by address. What many
-// pages have tells none of them from another.
-func (w *wholePosts) lists() map[string]map[uint64]bool {
+// post is one that a list may have in it: what it says, to be left out of the list.
+type post struct {
+	url          string
+	words, small []uint64
+}
+
+// lists are the pages that have others in them, with these, by address. What many pages have tells
+// none of them from another.
+func (w *wholePosts) lists() map[string][]post {
 	common := max(12, len(w.pages)/4)
-	within := make([][]int32, len(w.pages)) // the pages that a page has in it
+	found := map[string][]post{}
 	count := map[int32]int{}
-	for at, p := range w.pages {
+	for _, p := range w.pages {
 		clear(count)
-		var own []uint64
+		own := post{url: postAddress(p.url), small: p.small}
 		size := 0
 		for i, key := range p.words {
 			if len(w.of[key]) <= common {
-				own, size = append(own, key), size+p.sizes[i]
+				own.words, size = append(own.words, key), size+p.sizes[i]
 			}
 		}
 		if size < leastPost || 2*size < p.all {
 			continue // or it has more than what a list would have: the tables of a class
 		}
-		for _, key := range own {
+		for _, key := range own.words {
 			for _, other := range w.of[key] {
 				count[other]++
 			}
 		}
 		for other, n := range count {
-			if n == len(own) && len(w.pages[other].words) > len(p.words) {
-				within[other] = append(within[other], int32(at))
+			if list := &w.pages[other]; n == len(own.words) && len(list.words) > len(p.words) {
+				found[list.url] = append(found[list.url], own)
 			}
 		}
-	}
-	found := map[string]map[uint64]bool{}
-	for at, posts := range within {
-		if len(posts) < leastPosts {
-			continue
-		}
-		words := map[uint64]bool{}
-		for _, i := range posts {
-			for _, key := range w.pages[i].words {
-				words[key] = len(w.of[key]) <= common
-			}
-		}
-		found[w.pages[at].url] = words
 	}
 	return found
 }
 
-// withoutPosts is a text without the paragraphs that have pages of their own.
-func withoutPosts(text string, posts map[uint64]bool) string {
-	if len(posts) == 0 {
+// postAddress is that of a page, however it is linked to.
+func postAddress(href string) string {
+	href, _, _ = strings.Cut(href, "#")
+	_, href, _ = strings.Cut(href, "://")
+	return strings.TrimRight(href, "/")
+}
+
+// addTargets adds the addresses to which a block leads that says nothing else, as a post's heading, its
+// date or "Read more" does.
+func addTargets(block string, s *blockWords, at map[string]bool) {
+	if len(s.links) == 0 || !s.heading && !s.menu() {
+		return
+	}
+	for rest := block; ; {
+		_, after, ok := strings.Cut(rest, "](")
+		if !ok {
+			return
+		}
+		href, behind, ok := strings.Cut(after, ")")
+		if !ok {
+			return
+		}
+		at[postAddress(href)] = true
+		rest = behind
+	}
+}
+
+// withoutPosts is a text without the words of the posts to which it leads, if it is a list of such.
+func withoutPosts(text string, posts []post) string {
+	if len(posts) < leastPosts {
+		return text
+	}
+	blocks := textBlocks(text)
+	read, linked := make([]blockWords, len(blocks)), map[string]bool{}
+	for i, block := range blocks {
+		read[i] = readBlock(block)
+		addTargets(block, &read[i], linked)
+	}
+	words, small, n := map[uint64]bool{}, map[uint64]bool{}, 0
+	for _, p := range posts {
+		if !linked[p.url] {
+			continue // nobody would find it
+		}
+		n++
+		for _, key := range p.words {
+			words[key] = true
+		}
+		for _, key := range p.small {
+			small[key] = true
+		}
+	}
+	if n < leastPosts {
 		return text
 	}
 	var b strings.Builder
@@ -130,20 +185,33 @@ func withoutPosts(text string, posts map[uint64]bool) string {
 		}
 		b.WriteString(block)
 	}
-	heading := "" // one without a link, which goes with what stands below it
-	for _, block := range textBlocks(text) {
-		s := readBlock(block)
-		if key, _ := paragraph(block, &s); key != 0 && posts[key] {
-			heading = ""
-			continue
+	heading, repeats, said := "", false, true // one without a link; whether a post has it, and whether nothing below it has been left out
+	within := false                           // a post, of which something has just been left out
+	for i, block := range blocks {
+		s := &read[i]
+		key, _ := paragraph(block, s)
+		ofPost := key != 0 && words[key] || within && s.exact != 0 && small[s.exact]
+		switch named := s.heading && len(s.links) == 0; {
+		case ofPost && !s.heading:
+			said, within = false, true
+		case s.heading:
+			if said && !repeats {
+				write(heading)
+			}
+			if heading, repeats, said = block, ofPost, true; !named {
+				write(block)
+				heading, within = "", false
+			}
+		default:
+			if said || !repeats {
+				write(heading)
+			}
+			write(block)
+			heading, within = "", false
 		}
-		write(heading)
-		if heading = ""; block[0] == '#' && !strings.Contains(block, "](") {
-			heading = block
-			continue
-		}
-		write(block)
 	}
-	write(heading)
+	if said {
+		write(heading)
+	}
 	return b.String()
 }

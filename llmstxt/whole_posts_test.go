@@ -85,6 +85,61 @@ func TestText_ListOfWholePosts_DoublesNoWords(t *testing.T) {
 	}
 }
 
+// What repeats whole pages and does not lead to them, as a tutorial whose steps have pages of their
+// own, and what quotes them to answer, keep their words.
+func TestText_PageThatIsNoListOfPosts_KeepsItsWords(t *testing.T) {
+	step := func(i, level int) string {
+		return fmt.Sprintf("<h%d>Step %d</h%d><p>Take the pot number %d from the shelf, fill it with the water of the tap below, and put it on the stove until it sings for you.</p><p>It has %d cups, one for each of those who sit at the table number %d.</p>", level, i, level, i, i+3, i)
+	}
+	quoted := func(i int) string {
+		return "<blockquote>" + strings.SplitN(step(i, 2), "</h2>", 2)[1] + "</blockquote>"
+	}
+	for name, body := range map[string]string{
+		"a tutorial": step(0, 2) + step(1, 2) + step(2, 2) + "<p>Now drink it while it is hot; who wants to know more of each of these steps finds it in <a href=/0>step 0</a>, <a href=/1>step 1</a> and <a href=/2>step 2</a>.</p>",
+		"an answer":  "<h2><a href=/0>Step 0</a></h2>" + quoted(0) + "<p>This is wrong, since the pot number 0 has been broken since May.</p><h2><a href=/1>Step 1</a></h2>" + quoted(1) + "<p>And this is wrong, since it has never sung for anybody.</p>",
+	} {
+		w := &web{pages: map[string]answer{"http://docs.test/": html("<html lang=en><title>Tea</title><main><h1>Tea</h1><p>All that we know of tea stands on these pages of ours.</p><a href=/0>0</a> <a href=/all>All</a></main>"), "http://docs.test/all": html("<html lang=en><title>All</title><main><h1>All</h1>" + body + "</main>")}}
+		for i := range 6 {
+			w.pages[fmt.Sprintf("http://docs.test/%d", i)] = html(fmt.Sprintf("<html lang=en><title>Step %d</title><main>%s<a href=/%d>Next</a></main>", i, step(i, 1), i+1))
+		}
+		s := crawl(t, w, "http://docs.test/", llmstxt.Options{Text: true})
+		files, _ := textFiles(t, s, llmstxt.Index)
+		if full := files[llmstxt.FullName]; len(s.Pages) != 8 || strings.Count(full, "Take the pot number 1 ") != 2 || strings.Count(full, "one for each of those who sit at the table number 0") != 2 {
+			t.Errorf("%s: %v: words are missing in\n%s", name, urls(s), full)
+		}
+		s.Close()
+	}
+}
+
+// Nothing of a post is left in a list without what it belongs to, and what a list says between posts
+// keeps its heading.
+func TestText_ListOfWholePosts_LeavesNoPieces(t *testing.T) {
+	entry := func(i, level int) string {
+		name := fmt.Sprintf("Post %d", i)
+		if level > 1 {
+			name = fmt.Sprintf("<a href=/%d>%s</a>", i, name)
+		}
+		return fmt.Sprintf("<h%d>%s</h%d><p>By Ann</p><p>The pot number %d holds tea for a family of %d, and nobody has poured a cup of it before that day of the year, as far as anybody knows.</p><h2>Use</h2><h3>By hand</h3><p>Fill it with water from the tap number %d, then wait until it sings.</p><p>Run:</p><pre>brew %d</pre><p>Cups:</p>", level, name, level, i, i+20, i, i)
+	}
+	list := ""
+	w := &web{pages: map[string]answer{"http://docs.test/": html("<html lang=en><title>Tea</title><main><h1>Tea</h1><p>All that we know of tea stands on these pages of ours.</p><a href=/all>All</a></main>")}}
+	for i := range 6 {
+		list += entry(i, 2) + fmt.Sprintf("<h3>Note</h3><p>Changed by Bob, number %d.</p>", i)
+		w.pages[fmt.Sprintf("http://docs.test/%d", i)] = html(fmt.Sprintf("<html lang=en><title>Post %d</title><main>%s</main>", i, entry(i, 1)))
+	}
+	w.pages["http://docs.test/all"] = html("<html lang=en><title>All</title><main><h1>All</h1>" + list + "</main>")
+	s := crawl(t, w, "http://docs.test/", llmstxt.Options{Text: true})
+	defer s.Close()
+	files, _ := textFiles(t, s, llmstxt.Index)
+	want := "# All\nSource: http://docs.test/all\n"
+	for i := range 6 {
+		want += fmt.Sprintf("\n## [Post %d](http://docs.test/%d)\n\nBy Ann\n\n### Note\n\nChanged by Bob, number %d.\n", i, i, i)
+	}
+	if full := files[llmstxt.FullName]; !strings.Contains(full, want) || strings.Count(full, "then wait until it sings") != 6 {
+		t.Errorf("want\n%s\nin\n%s", want, full)
+	}
+}
+
 // A page with much of one other page, as of a class and that which it extends, keeps its words.
 func TestText_PageWithOneOtherInIt_KeepsItsWords(t *testing.T) {
 	w := &web{pages: map[string]answer{}}
