@@ -83,7 +83,7 @@ func (c *crawl) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	conn := client.Conn
 	c.session.conn = conn
-	defer afterKill(c.g.kill, func() { conn.Close() })()
+	defer context.AfterFunc(c.g.kill, func() { conn.Close() })()
 	if reason := keyRefusal(refusal, seen.key != "" && seen.key == r.URL.Query().Get("token")); reason != "" {
 		client.Release()
 		c.result.Err, c.result.Code = refusal, 1008
