@@ -39,6 +39,9 @@ func (c *crawler) run(ctx context.Context) {
 	if c.full || c.forgot || c.commit < len(c.queue) || c.waiting.Len() > 0 {
 		c.stats.Limited = true
 		c.leaveDeferred()
+		if n := len(c.queue); n >= c.limit && c.missing() > 0 {
+			c.note("", fmt.Sprintf("%d of %d addresses led to no page of the file: no more are asked for than 3 × maxPages", n-c.found(), n))
+		}
 		c.note("", "Maximum pages limit reached")
 	}
 }
