@@ -225,7 +225,7 @@ func (w *walker) element(n *html.Node) {
 	case atom.Script, atom.Style, atom.Noscript, atom.Svg, atom.Math, atom.Select, atom.Button, atom.Img,
 		atom.Input, atom.Label, atom.Iframe, atom.Object, atom.Audio, atom.Video, atom.Canvas, atom.Link, atom.Meta:
 	case atom.Template:
-		if attr(n, "shadowrootmode") != "" || attr(n, "slot") != "" {
+		if attr(n, "shadowrootmode") != "" || isContent(attr(n, "slot")) {
 			w.block(n, "")
 		}
 	case atom.Form:

@@ -110,10 +110,20 @@ func (s *scanner) container(tag atom.Atom) {
 }
 
 // showsTemplate reports a template whose content is shown: a declarative shadow root, or what a
-// server puts into a component of Vue, as Wiki.js has all of a page: <template slot="contents">.
+// server puts into a component of Vue.
 func (l *lexer) showsTemplate() bool {
 	a := l.attrs("shadowrootmode", "slot")
-	return a[0] != "" || a[1] != ""
+	return a[0] != "" || isContent(a[1])
+}
+
+// isContent reports the slot that has all of a page, as Wiki.js names it: <template slot="contents">.
+// Others are what a component shows on demand or once for each row: dialogs, menus, cells.
+func isContent(slot string) bool {
+	switch strings.ToLower(slot) {
+	case "contents", "content", "main", "article", "page":
+		return true
+	}
+	return false
 }
 
 // input notes what a field asks for. What stands at the edge of every page, such as a login in

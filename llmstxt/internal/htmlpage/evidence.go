@@ -35,7 +35,7 @@ type Evidence struct {
 }
 
 // EvidenceVersion is the version of what is kept of a page.
-const EvidenceVersion = 23
+const EvidenceVersion = 24
 
 // Size is about how many bytes of memory it takes.
 func (e *Evidence) Size() int {

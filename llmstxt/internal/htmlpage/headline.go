@@ -1,6 +1,7 @@
 package htmlpage
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -32,15 +33,26 @@ func (s *scanner) openHeadline(tag atom.Atom, class string) {
 // closeHeadline ends the title, and a sign behind it.
 func (s *scanner) closeHeadline() {
 	if s.inHeadline && s.Headline != "" {
-		s.inHeadline, s.headlineEnd = false, s.pos
+		s.inHeadline, s.headlineEnd, s.headlineProse = false, s.pos, s.prose
 	}
 	s.titled = false
 }
 
-// isNamed reports a page whose <title> has its title in it: "Kettle 1.2: Class List".
+// isNamed reports a page whose <title> has its title beside the site's: "Kettle 1.2: Class List". A
+// box on a page that has said more than a site's head does is called so by chance.
 func (s *scanner) isNamed() bool {
-	return s.headlineEnd > 0 && plain.Key(s.Headline) != plain.Key(s.Title) && (strings.HasSuffix(s.Title, s.Headline) || plain.StartsWith(s.Title, s.Headline))
+	if s.headlineEnd == 0 || s.headlineProse > maxSiteHead || s.Headline == "" || plain.Key(s.Headline) == plain.Key(s.Title) {
+		return false
+	}
+	before, last := strings.CutSuffix(s.Title, s.Headline)
+	behind, first := strings.CutPrefix(s.Title, s.Headline)
+	return last && namesEnd.MatchString(before) || first && namesEnd.MatchString(behind)
 }
+
+// namesEnd is the other name, with the sign between the two.
+var namesEnd = regexp.MustCompile(`(?s)^\s*[-:|–—·»«/(]|[-:|–—·»«/)]\s*$`)
+
+const maxSiteHead = 300 // bytes of prose above a page's title, in no link
 
 // headline adds a text to the title that is open.
 func (s *scanner) headline() {

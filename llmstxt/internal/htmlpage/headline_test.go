@@ -46,6 +46,20 @@ func TestRegion_TitleInNoHeading_BeginsBehindIt(t *testing.T) {
 	}
 }
 
+// A box whose title is like the page's does not begin it.
+func TestRegion_BoxThatIsCalledLikeThePage_LosesNothingAboveIt(t *testing.T) {
+	said := "<p>Kettles boil water, and these are made for those who have no time to wait for that.</p>"
+	box := "<div class=card><div class=title>Fast</div><p>It boils within a minute.</p></div>"
+	for _, page := range []string{
+		"<title>Fast kettles</title><body>" + said + box, "<title>Breakfast</title><body>" + said + strings.Replace(box, "Fast", "fast", 1),
+		"<title>Kettle: Fast</title><body>" + strings.Repeat(said, 5) + box, "<title>Fast - Kettle</title><body>" + strings.Repeat(said, 5) + box + "<h2>Slow</h2>" + said,
+	} {
+		if got := markdown(t, page); !strings.HasPrefix(got, "Kettles boil water") || !strings.Contains(got, "within a minute") {
+			t.Errorf("%.60s:\n%s", page, got)
+		}
+	}
+}
+
 // A region that begins within a table has its rows and cells apart.
 func TestBlocks_TableThatBeginsBefore_HasCellsApart(t *testing.T) {
 	long := strings.Repeat("Pours what is in the pot into a cup. ", 6)

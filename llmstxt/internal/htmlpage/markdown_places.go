@@ -79,8 +79,14 @@ func (m *marker) remark() bool {
 // the text itself sets apart: in DocBook and docutils it begins with its title, in no heading. It
 // says more than it leads to.
 func (m *marker) textBox(tag atom.Atom, class string) bool {
-	if tag != atom.Aside && (tag != atom.Div || !slices.Contains(strings.Fields(class), "sidebar")) {
+	names := strings.Fields(class)
+	if tag != atom.Aside && (tag != atom.Div || !slices.Contains(names, "sidebar")) {
 		return false
+	}
+	for _, name := range names {
+		if name != "sidebar" && isPeripheral(name, "") {
+			return false // an advertisement, or what leads to related pages
+		}
 	}
 	look := lexer{page: m.page[:min(len(m.page), m.pos+maxRemark)], pos: m.pos}
 	said, linked, depth, link, titled := 0, 0, 1, false, false

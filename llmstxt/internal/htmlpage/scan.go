@@ -150,6 +150,7 @@ type scanner struct {
 	headingLink          int  // bytes of it inside links
 	titled, inHeadline   bool // an element is open that is named the page's title; or a sign behind it
 	headlineEnd          int  // where that ends; 0: there is no such title
+	headlineProse        int  // before that
 	marks                []mark
 	prose                int  // bytes of plain text so far, without links, code and skipped parts
 	paraAt, paraProse    int  // the paragraph being read

@@ -29,6 +29,9 @@ func TestMarkdown_BoxesNamedSidebar_Stay(t *testing.T) {
 		"<div class=site-sidebar><p class=title>Pots</p><p>They hold tea.</p></div>",
 		"<div class=sidebar hidden><p class=title>Pots</p><p>They hold tea.</p></div>",
 		"<aside class=topic><p>They hold tea.</p></aside>",
+		"<aside class=promo><p class=title>Pots</p><p>They hold tea.</p></aside>",
+		"<aside class='card related'><p class=title>Pots</p><p>They hold tea.</p></aside>",
+		"<div class='sidebar newsletter'><p class=title>Pots</p><p>They hold tea.</p></div>",
 		"<div class=sidebar><div class=titlepage></div><div class=sidebar><p class=x>They hold tea.</p></div></div>",
 	} {
 		if got := markdown(t, "<title>x</title><main><p>Tea is hot.</p>"+page+"<p>Lids.</p></main>"); got != "Tea is hot.\n\nLids.\n" {
