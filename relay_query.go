@@ -143,6 +143,9 @@ func passRefusal(w http.ResponseWriter, refusal *upstream.Refusal, cookies bool)
 			h[http.CanonicalHeaderKey(name)] = values
 		}
 	}
+	if _, ok := h["Content-Type"]; !ok {
+		h["Content-Type"] = nil // net/http would guess one
+	}
 	h.Set("X-Farwire-From", "target")
 	h.Set("Content-Security-Policy", "sandbox")
 	h.Set("X-Content-Type-Options", "nosniff")
