@@ -126,6 +126,58 @@ func TestSelector_EveryForm_IsAskedWhatTheCallerWants(t *testing.T) {
 	}
 }
 
+// Without a session the path form has one, the target's host: what a target keeps at one
+// exit, such as a login, must be there for the next request. The other forms have none.
+func TestSelector_SessionLeftOut_PathFormTakesTheHost(t *testing.T) {
+	url := strings.TrimSuffix(strings.TrimPrefix(newTarget(t, echo), "ws://"), "/")
+	site := strings.TrimPrefix(newSite(t, threePages).URL, "http://")
+	to := map[string]string{"one.test:80": site, "one.test:8080": site, "two.test:80": url, "two.test:8080": url}
+	a := &askedSelector{exits: exits{{ID: testAgent, Slug: "de1", Country: "DE", DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, to[addr])
+	}}}}
+	w := newWorld(t, func(o *farwire.Options) { o.Agents = a })
+	srv := httptest.NewServer(w.gw.ForwardProxy(w.gw.PathForm()))
+	defer srv.Close()
+	ask := func(lines ...string) {
+		conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		io.WriteString(conn, strings.Join(lines, "\r\n")+"\r\n\r\n")
+		resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: strings.Fields(lines[0])[0]})
+		if err != nil || resp.StatusCode > 299 {
+			t.Errorf("%s: %v, %v", lines[0], resp, err)
+		}
+	}
+	const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+	key, proxied := "X-API-Key: "+testKey, "Proxy-Authorization: "+proxyBasic("x", testKey)
+	for _, tt := range []struct {
+		want  string
+		lines []string
+	}{
+		{"one.test", []string{"GET /to/-/http/One.test/ HTTP/1.1", "Host: gw", key}},
+		{"one.test", []string{"GET /to/geo=DE;timeout=5/http/one.test:8080/?x HTTP/1.1", "Host: gw", key}},
+		{"own", []string{"GET /to/session=own/http/one.test/ HTTP/1.1", "Host: gw", key}},
+		{"two.test", []string{"GET /to/-/ws/two.test/ HTTP/1.1", "Host: gw", key, upgrade}},
+		{"two.test", []string{"GET /to/-/ws/TWO.test:8080/ HTTP/1.1", "Host: gw", key, upgrade}},
+		{"", []string{"GET http://one.test/ HTTP/1.1", "Host: one.test", proxied}},
+		{"", []string{"GET http://two.test/ HTTP/1.1", "Host: two.test", proxied, upgrade}},
+		{"", []string{"CONNECT two.test:80 HTTP/1.1", "Host: two.test:80", proxied}},
+	} {
+		ask(tt.lines...)
+		queries := a.take()
+		if len(queries) == 0 {
+			t.Errorf("%s: the selector was not asked", tt.lines[0])
+		}
+		for _, q := range queries {
+			if q.Session != tt.want {
+				t.Errorf("%s: session %q, want %q", tt.lines[0], q.Session, tt.want)
+			}
+		}
+	}
+}
+
 func TestSession_NotAName_IsRefused(t *testing.T) {
 	w := newWorld(t)
 	url := newTarget(t, echo)

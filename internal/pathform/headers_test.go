@@ -79,13 +79,15 @@ func TestIncoming_Policies_AreTheGateways(t *testing.T) {
 		"Strict-Transport-Security: max-age=1", "Alt-Svc: h3", "NEL: x", "Report-To: x", "Reporting-Endpoints: x", "Cross-Origin-Opener-Policy: x",
 		"Cross-Origin-Resource-Policy: x", "Permissions-Policy: x", "X-Frame-Options: DENY", "Accept-CH: x", "Speculation-Rules: x", "Set-Login: logged-in", "Observe-Browsing-Topics: ?1", "Origin-Trial: x",
 		"Access-Control-Allow-Origin: https://x", "Access-Control-Allow-Methods: x", "Cache-Control: public, max-age=60, S-Maxage=10", "CDN-Cache-Control: x",
-		"Cloudflare-CDN-Cache-Control: x", "Surrogate-Control: x", "Vary: Accept", "X-Farwire-From: gateway", "ETag: y", "WWW-Authenticate: Basic", "Refresh: 3; URL='/next'")
+		"Cloudflare-CDN-Cache-Control: x", "Surrogate-Control: x", "Vary: Accept", "X-Farwire-From: gateway", "ETag: y", "WWW-Authenticate: Basic", "Refresh: 3; URL='/next'",
+		"Location: //cdn.test/a", "Content-Location: y?z", "Feature-Policy: x")
 	r.Incoming(h, pathform.Answer{Caller: "alice", Request: header("Origin: null", "User-Agent: Mozilla/5.0"), Node: "farwire-de1"})
 	for name, want := range map[string]string{
 		"Content-Security-Policy": "sandbox; default-src 'none'; form-action 'none'; base-uri 'none'",
 		"X-Content-Type-Options":  "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "private, max-age=60",
 		"Access-Control-Allow-Origin": "null", "Access-Control-Allow-Credentials": "true", "X-Farwire-Node": "farwire-de1", "X-Farwire-From": "target",
 		"Etag": "y", "Refresh": "3; url=/to/-/https/api.test/next",
+		"Location": "/to/-/https/cdn.test/a", "Content-Location": "/to/-/https/api.test/y?z",
 	} {
 		if got := strings.Join(h.Values(name), "|"); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
@@ -101,7 +103,7 @@ func TestIncoming_Policies_AreTheGateways(t *testing.T) {
 		}
 	}
 	for _, gone := range []string{"Service-Worker-Allowed", "Clear-Site-Data", "Strict-Transport-Security", "Alt-Svc", "Nel", "Report-To", "Reporting-Endpoints",
-		"Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy", "Permissions-Policy", "X-Frame-Options", "Accept-Ch", "Speculation-Rules", "Set-Login", "Observe-Browsing-Topics", "Origin-Trial",
+		"Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy", "Permissions-Policy", "Feature-Policy", "X-Frame-Options", "Accept-Ch", "Speculation-Rules", "Set-Login", "Observe-Browsing-Topics", "Origin-Trial",
 		"Content-Security-Policy-Report-Only", "Access-Control-Allow-Methods", "Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "Surrogate-Control", "Www-Authenticate"} {
 		if _, ok := h[gone]; ok {
 			t.Errorf("%s is still there", gone)
