@@ -1,8 +1,11 @@
 package agent_test
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -45,5 +48,18 @@ func TestHop_InClear_PrivateAddressesOnly(t *testing.T) {
 		if err := agent.DialPeer(t.Context(), "http://"+address); !strings.Contains(fmt.Sprint(err), says) {
 			t.Errorf("%s is dialled: %v", address, err)
 		}
+	}
+}
+
+// The proof of the secret is bound to TLS 1.3; an older version is not spoken.
+func TestHop_OlderTLS_IsNotSpoken(t *testing.T) {
+	for version, refused := range map[uint16]bool{tls.VersionTLS12: true, tls.VersionTLS13: false} {
+		srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+		srv.TLS = &tls.Config{MinVersion: tls.VersionTLS12, MaxVersion: version}
+		srv.StartTLS()
+		if err := agent.DialPeer(t.Context(), srv.URL); (err != nil) != refused {
+			t.Errorf("%s: %v", tls.VersionName(version), err)
+		}
+		srv.Close()
 	}
 }
