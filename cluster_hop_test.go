@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -313,4 +315,24 @@ func TestPeers_EndOfNobody_EndsNoSession(t *testing.T) {
 		}
 	}
 	p.wantClose(1008, "x")
+}
+
+// A gateway's name is that of its host and four digits, drawn anew each time: two on one
+// host differ, and so do those before and after a restart.
+func TestGatewayName_OfOneHost_Differs(t *testing.T) {
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := regexp.MustCompile("^" + regexp.QuoteMeta(host) + "-[0-9a-f]{4}$")
+	names := map[string]bool{}
+	for range 50 {
+		name := farwire.GatewayName()
+		if names[name] = true; !form.MatchString(name) {
+			t.Errorf("%q", name)
+		}
+	}
+	if len(names) < 40 { // of 65536
+		t.Errorf("50 gateways have %d names", len(names))
+	}
 }
