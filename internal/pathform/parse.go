@@ -128,19 +128,17 @@ func (r *Request) read(scheme, rest string) error {
 // ParseOptions reads OPTIONS: "-" or nothing, or name=value pairs with ";"
 // between them. The key is one of them where the path form reads them.
 //
-// Many libraries encode a whole segment of a path, "=" and ";" or one of the two included,
-// or do not decode a user name: what cannot be read as it is written is decoded first.
+// Many libraries encode a whole segment of a path, "=" and ";" included, or do not decode a
+// user name: what has no "=" is decoded first. What has one is not: whoever has written
+// "geo=" and encoded what stands behind it, which may be anybody's, must not find other
+// options read from that.
 func ParseOptions(raw string, key bool) (Options, error) {
-	o, err := parseOptions(raw, key)
-	if err == nil || !strings.Contains(raw, "%") {
-		return o, err
-	}
-	if whole, undecoded := url.PathUnescape(raw); undecoded == nil {
-		if decoded, undecoded := parseOptions(whole, key); undecoded == nil {
-			return decoded, nil
+	if !strings.Contains(raw, "=") {
+		if whole, err := url.PathUnescape(raw); err == nil {
+			raw = whole
 		}
 	}
-	return o, err
+	return parseOptions(raw, key)
 }
 
 func parseOptions(raw string, key bool) (Options, error) {
@@ -169,7 +167,7 @@ func parseOptions(raw string, key bool) (Options, error) {
 		case name == "key" && key:
 			o.Key = value
 		case (name == "geo" || name == "agent") && strings.Contains(value, ";"):
-			return o, fault.Invalidf("%s is written as a list with , between its entries", name)
+			return o, fault.Invalidf("the option %s has an encoded ; in its value; between two options it stands as it is", name)
 		case name == "geo":
 			o.Geo = value
 		case name == "agent":
