@@ -67,17 +67,39 @@ func (c *Conn) endStalled() {
 	}
 }
 
+// pieceTimeout is how long a stream may not take a piece of an answer.
+func (g *Guard) pieceTimeout() time.Duration {
+	timeout := 4 * g.o.StallTimeout
+	if g.over.Load() {
+		timeout = min(timeout, drainStall)
+	}
+	return timeout
+}
+
 // A streamWriter bounds how long one piece of an answer over HTTP/2 may take, until its
 // request has shown a key. What is left when the handler returns has such a bound in any
 // case, because nothing else ends a stream whose client takes nothing.
 type streamWriter struct {
 	http.ResponseWriter
-	rc      *http.ResponseController
-	timeout time.Duration
+	rc    *http.ResponseController
+	guard *Guard
 
-	mu    sync.Mutex
-	known bool
-	own   bool // the handler has set a deadline itself
+	mu      sync.Mutex
+	known   bool
+	own     bool // the handler has set a deadline itself
+	writing bool // a piece is
+}
+
+// stream returns the writer of a stream's answer, which a shutdown knows until its end.
+func (g *Guard) stream(w http.ResponseWriter, rc *http.ResponseController) *streamWriter {
+	s := &streamWriter{ResponseWriter: w, rc: rc, guard: g}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.streams == nil {
+		g.streams = make(map[*streamWriter]struct{})
+	}
+	g.streams[s] = struct{}{}
+	return s
 }
 
 // Unwrap is for [http.ResponseController].
@@ -85,26 +107,50 @@ func (w *streamWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *streamWriter) Write(b []byte) (n int, err error) {
 	for len(b) > streamPiece && err == nil {
-		w.extend()
 		var m int
-		m, err = w.ResponseWriter.Write(b[:streamPiece])
+		m, err = w.piece(func() (int, error) { return w.ResponseWriter.Write(b[:streamPiece]) })
 		n, b = n+m, b[m:]
 	}
 	if err == nil {
-		w.extend()
 		var m int
-		m, err = w.ResponseWriter.Write(b)
+		m, err = w.piece(func() (int, error) { return w.ResponseWriter.Write(b) })
 		n += m
 	}
 	return n, err
 }
 
-// extend begins the time of the next piece anew.
-func (w *streamWriter) extend() {
+// FlushError is for [http.ResponseController], too: a flush waits for the client as well.
+func (w *streamWriter) FlushError() error {
+	_, err := w.piece(func() (int, error) { return 0, w.rc.Flush() })
+	return err
+}
+
+// piece begins the time of the next piece anew, and writes it.
+func (w *streamWriter) piece(write func() (int, error)) (int, error) {
+	w.mark(true)
+	defer w.mark(false)
+	return write()
+}
+
+func (w *streamWriter) mark(writing bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.known && !w.own {
-		_ = w.rc.SetWriteDeadline(time.Now().Add(w.timeout)) // fails only where none can be set
+	w.writing = writing
+	switch {
+	case w.known || w.own:
+	case writing:
+		_ = w.rc.SetWriteDeadline(time.Now().Add(w.guard.pieceTimeout())) // fails only where none can be set
+	case w.guard.over.Load(): // the handler may need longer than a client for a piece
+		_ = w.rc.SetWriteDeadline(time.Now().Add(4 * w.guard.o.StallTimeout))
+	}
+}
+
+// hurry has a piece that is being written end as the shutdown wants it.
+func (w *streamWriter) hurry() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.writing && !w.known && !w.own {
+		_ = w.rc.SetWriteDeadline(time.Now().Add(w.guard.pieceTimeout()))
 	}
 }
 
@@ -118,10 +164,14 @@ func (w *streamWriter) SetWriteDeadline(t time.Time) error {
 
 // end bounds what is buffered, which is written when the handler has returned.
 func (w *streamWriter) end() {
+	w.guard.mu.Lock()
+	delete(w.guard.streams, w)
+	w.guard.mu.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.writing = false
 	if !w.own {
-		_ = w.rc.SetWriteDeadline(time.Now().Add(w.timeout)) // fails only where none can be set
+		_ = w.rc.SetWriteDeadline(time.Now().Add(w.guard.pieceTimeout())) // fails only where none can be set
 	}
 }
 

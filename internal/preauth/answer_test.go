@@ -153,3 +153,62 @@ func TestHandler_AnswerReadSlowly_ComesWhole(t *testing.T) {
 		}
 	}
 }
+
+// Nor does a shutdown wait for one, wherever its answer waits for a window: in a write, in a
+// flush, or behind its handler.
+func TestGuard_ShutdownWithAStreamUnread_Ends(t *testing.T) {
+	large := func(w http.ResponseWriter) error {
+		_, err := io.Copy(w, bytes.NewReader(make([]byte, unread)))
+		return err
+	}
+	flush := func(w http.ResponseWriter) error {
+		io.WriteString(w, "answer")
+		return http.NewResponseController(w).Flush()
+	}
+	tail := func(w http.ResponseWriter) error { _, err := io.WriteString(w, "answer"); return err }
+	for name, answer := range map[string]func(http.ResponseWriter) error{"write": large, "flush": flush, "tail": tail} {
+		for _, during := range []bool{false, true} { // whether the handler answers when the shutdown has begun
+			t.Run(fmt.Sprintf("%s, during %v", name, during), func(t *testing.T) {
+				t.Parallel()
+				p := listen(t, preauth.Options{StallTimeout: time.Hour})
+				served, leave, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
+				s := httptest.NewUnstartedServer(p.guard.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					defer close(left)
+					close(served)
+					<-leave
+					answer(w)
+				})))
+				s.Listener.Close()
+				s.Listener = p.ln
+				s.Config.ConnContext, s.Config.ConnState = p.guard.ConnContext, p.guard.ConnState
+				down := make(chan struct{})
+				s.Config.RegisterOnShutdown(func() { p.guard.Shutdown(); close(down) })
+				s.EnableHTTP2 = true
+				s.StartTLS()
+				t.Cleanup(s.Close)
+				f := dialFramed(t, s)
+				id := f.ask("GET")
+				<-served
+				if !during {
+					close(leave)
+					f.refused(id) // its answer has begun
+				}
+				if name == "tail" && !during {
+					<-left
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
+				defer cancel()
+				ended := make(chan error, 1)
+				go func() { ended <- s.Config.Shutdown(ctx) }()
+				<-down
+				if during {
+					close(leave)
+				}
+				if err := <-ended; err != nil {
+					t.Errorf("the shutdown: %v", err)
+				}
+				<-left
+			})
+		}
+	}
+}

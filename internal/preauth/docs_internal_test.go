@@ -20,7 +20,7 @@ func TestBounds_Numbers_AreThoseOfTheDocs(t *testing.T) {
 		"a connection without a key that is idle between two requests": {seconds(IdleTimeout) + " seconds"},
 		"the body of a request without a key,":                         {seconds(BodyTimeout) + " seconds"},
 		"an answer to a request without a key of which the client takes no byte": {seconds(StallTimeout) + " seconds, on Linux; a trusted proxy's " + seconds(4*StallTimeout),
-			"over HTTP/1.1 " + seconds(drainStall) + " while the server shuts down", fmt.Sprintf("a piece of %d KiB that a stream does not take %s", streamPiece>>10, seconds(4*StallTimeout))},
+			"; " + seconds(drainStall) + " while the server shuts down", fmt.Sprintf("a piece of %d KiB that a stream does not take %s", streamPiece>>10, seconds(4*StallTimeout))},
 		"requests without a key of one HTTP/2 connection at a time": {fmt.Sprintf("%d MiB in sum", maxHeld>>20), fmt.Sprintf("and %d KiB;", streamCost>>10)},
 		"the head of a request, with a key as well": {fmt.Sprintf("%d KiB of memory (431)", maxHead>>10), fmt.Sprintf("each of its lines counts with %d bytes", lineCost),
 			fmt.Sprintf("%d bytes for its name and %d for each value", nameCost, valueCost)},

@@ -3,6 +3,7 @@ package preauth
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"sync"
 )
@@ -96,10 +97,30 @@ func (h *heldRequest) releaseAfter(w http.ResponseWriter) {
 		return
 	}
 	over := n.CloseNotify()
+	g := h.conn.guard
+	g.mu.Lock()
+	if g.tails == nil {
+		g.tails = make(map[*heldRequest]struct{})
+	}
+	g.tails[h] = struct{}{}
+	g.mu.Unlock()
 	go func() {
 		<-over // it comes at the connection's end, too
 		h.release()
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		delete(g.tails, h)
 	}()
+}
+
+// cutTails closes the connections of those of some streams that are not over yet.
+func (g *Guard) cutTails(before map[*heldRequest]struct{}) {
+	g.mu.Lock()
+	maps.DeleteFunc(before, func(h *heldRequest, _ struct{}) bool { _, still := g.tails[h]; return !still })
+	g.mu.Unlock()
+	for h := range before {
+		h.conn.cut()
+	}
 }
 
 // release gives back what the request has taken.

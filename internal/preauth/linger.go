@@ -1,6 +1,10 @@
 package preauth
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // An answer may come before the end of its request's body: a key is wrong, a limit is
 // reached, a target has no use for the rest. net/http then closes the connection. What the
@@ -105,10 +109,10 @@ func (g *Guard) lingered(c *Conn) {
 }
 
 // Shutdown has connections closed at once from now on, and waits for no rest of a body that
-// its handler has left, and for no client without a key that takes nothing of an answer. It is for [http.Server.RegisterOnShutdown].
+// its handler has left, and for no client without a key that takes nothing of an answer. It
+// is for [http.Server.RegisterOnShutdown].
 func (g *Guard) Shutdown() {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.over.Store(true)
 	for c := range g.lingering {
 		c.endReading()
@@ -117,6 +121,14 @@ func (g *Guard) Shutdown() {
 		if c := e.Value.(*Conn); c.stall != nil {
 			c.stall.Reset(c.stallTimeout() / 4)
 		}
+	}
+	streams, tails := slices.Collect(maps.Keys(g.streams)), maps.Clone(g.tails)
+	g.mu.Unlock()
+	for _, s := range streams { // without mu, which net/http needs to hear of it
+		s.hurry()
+	}
+	if len(tails) > 0 { // no deadline can be set any more when a handler has returned
+		time.AfterFunc(g.pieceTimeout(), func() { g.cutTails(tails) })
 	}
 }
 

@@ -66,7 +66,9 @@ type Guard struct {
 	warned time.Time
 
 	lingering map[*Conn]struct{}
-	over      atomic.Bool // no connection lingers any more
+	streams   map[*streamWriter]struct{} // whose handlers run
+	tails     map[*heldRequest]struct{}  // whose handlers have returned, and whose streams are not over
+	over      atomic.Bool                // no connection lingers any more
 }
 
 // New returns a Guard.

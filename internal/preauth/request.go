@@ -40,7 +40,7 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 			if !ok {
 				panic(http.ErrAbortHandler) // a reset: the client may leave an answer unread as well
 			}
-			s := &streamWriter{ResponseWriter: w, rc: rc, timeout: 4 * g.o.StallTimeout}
+			s := g.stream(w, rc)
 			defer s.end()
 			defer held.releaseAfter(w)
 			w, r = s, r.WithContext(upgrade.WithKeyShown(r.Context(), func() { c.KeyShown(); s.lift(); held.release() }))
