@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -220,6 +221,52 @@ func TestGuard_ShutdownWithABodyWithheld_Ends(t *testing.T) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// A body that does not come keeps no connection when somebody still reads it whom the handler
+// has left behind, as an HTTP client does whose target answers early.
+func TestHandler_BodyWithheldFromAReaderLeftBehind_ConnectionEnds(t *testing.T) {
+	for framing, rest := range map[string]string{"length": "Content-Length: 10\r\n\r\na", "chunked": "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n"} {
+		for _, header := range []string{"Key: a\r\n", ""} {
+			t.Run(fmt.Sprintf("%s, %q", framing, header), func(t *testing.T) {
+				t.Parallel()
+				p := listen(t, preauth.Options{BodyTimeout: time.Second})
+				read := make(chan struct{})
+				s := httptest.NewUnstartedServer(p.guard.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if r.Header.Get("Key") != "" {
+						upgrade.KeyShown(r.Context())()
+					}
+					http.NewResponseController(w).EnableFullDuplex()
+					w.Header().Set("Connection", "close")
+					begun := make(chan struct{})
+					go func() {
+						defer close(read)
+						io.ReadFull(r.Body, make([]byte, 1))
+						close(begun)
+						io.Copy(io.Discard, r.Body)
+					}()
+					<-begun
+					for range 100 {
+						runtime.Gosched() // mostly it waits by now
+					}
+					w.WriteHeader(http.StatusTeapot)
+				})))
+				s.Listener.Close()
+				s.Listener = p.ln
+				s.Config.ConnContext, s.Config.ConnState = p.guard.ConnContext, p.guard.ConnState
+				s.Start()
+				t.Cleanup(s.Close)
+				c := dial(t, s)
+				if _, err := io.WriteString(c, "POST / HTTP/1.1\r\nHost: x\r\n"+header+rest); err != nil {
+					t.Fatal(err)
+				}
+				if answer, err := io.ReadAll(c); err != nil || !strings.Contains(string(answer), "418") {
+					t.Errorf("%q %v", answer, err)
+				}
+				<-read
+			})
 		}
 	}
 }

@@ -103,10 +103,18 @@ type bodyBound struct {
 	mu    sync.Mutex
 	known bool // it is lifted
 	over  bool // its handler has returned
+
+	reading sync.Mutex // held while the body is read
+	left    bool       // and it is not any more
 }
 
 // Read notes the end of the body.
 func (b *bodyBound) Read(p []byte) (int, error) {
+	b.reading.Lock()
+	defer b.reading.Unlock()
+	if b.left {
+		return 0, http.ErrBodyReadAfterClose
+	}
 	n, err := b.ReadCloser.Read(p)
 	if err == io.EOF {
 		b.conn.unread.CompareAndSwap(b, nil)
@@ -128,10 +136,17 @@ func (b *bodyBound) lift() {
 // an answer, or after it. That holds for a request that has shown a key, too.
 func (b *bodyBound) end() {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	b.over = true
+	b.mu.Unlock()
 	c := b.conn
 	if c.unread.Load() != b || c.isHijacked() {
+		return
+	}
+	b.leave()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c.unread.Load() != b { // what was being read was the end
+		_ = b.rc.SetReadDeadline(time.Time{})
 		return
 	}
 	if b.known {
@@ -141,6 +156,20 @@ func (b *bodyBound) end() {
 	if !c.guard.lingers(c) {
 		c.endReading()
 	}
+}
+
+// leave ends a read that somebody whom the handler has started still waits for, the client
+// of a target that has answered early above all. net/http would do so, too, and take the
+// connection's deadline away with it.
+func (b *bodyBound) leave() {
+	if !b.reading.TryLock() {
+		if b.rc.SetReadDeadline(time.Unix(1, 0)) != nil {
+			return // as in Handler
+		}
+		b.reading.Lock()
+	}
+	b.left = true
+	b.reading.Unlock()
 }
 
 // withConn returns a context for the requests of a connection.
