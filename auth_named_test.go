@@ -247,7 +247,7 @@ func TestToken_BodyNotRead_NoTokenIsGiven(t *testing.T) {
 
 // A rate that is infinite is no limit, also for a token, which holds its key's limits.
 func TestToken_InfiniteRate_IsNoLimit(t *testing.T) {
-	for name, l := range map[string]farwire.Limits{"requests": {Rate: math.Inf(1)}, "http": {HTTPRate: math.Inf(1), HTTPBurst: 3}} {
+	for name, l := range map[string]farwire.Limits{"requests": {Rate: math.Inf(1)}, "negative": {Rate: math.Inf(-1)}, "http": {HTTPRate: math.Inf(1), HTTPBurst: 3}} {
 		w := newGatewayWorld(t, func(o *farwire.Options) {
 			o.Auth = must(farwire.NewKeySet(map[string]farwire.Principal{testKey: {Subject: "alice", Limits: l}}))
 		})

@@ -205,7 +205,7 @@ func rateOr(rate float64, burst int, defRate float64, defBurst int) (float64, in
 			burst = defBurst
 		}
 	}
-	if burst < 0 || math.IsInf(rate, 1) {
+	if burst < 0 || math.IsInf(rate, 0) {
 		rate = -1
 	}
 	if burst == 0 {
