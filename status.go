@@ -191,8 +191,8 @@ type agentInfo struct {
 
 // Usage returns the handler that tells callers what they have used since the
 // gateway started and what is left of their limits. Asking counts as a request.
-// Pages and bytes are those of the last 24 hours, over all gateways that share a
-// [PageLimiter] and a [ByteLimiter]; bytes are counted for keys that have a limit.
+// What runs now is this gateway's alone. Pages and bytes are of the last 24 hours, over all
+// that share a [PageLimiter] and a [ByteLimiter]; bytes count for keys that have a limit.
 func (g *Gateway) Usage() http.Handler {
 	return g.answerCaller(KindUsage, func(ctx context.Context, p Principal, q Quota) (any, error) {
 		a := g.usageHere(p, q)
