@@ -23,6 +23,9 @@ func AskedChoice(message []byte) (llmstxt.Options, error) {
 	return c.req.choice, err
 }
 
+// WorthStoring reports whether a recrawl has pages stored anew.
+func WorthStoring(before, after []llmstxt.Page) bool { return worthStoring(before, after) }
+
 // ParseCrawl reads a crawl request as a gateway with its defaults does.
 func ParseCrawl(message []byte) (CrawlAsk, error) {
 	c, err := parseCrawl(message)

@@ -268,25 +268,6 @@ func TestRecrawl_Ended_IsAccountedFor(t *testing.T) {
 	})
 }
 
-// TestRecrawl_Log_HoldsNoQuery: the address of a site may hold a secret.
-func TestRecrawl_Log_HoldsNoQuery(t *testing.T) {
-	inRecrawlWorld(t, func(c *recrawlWorld) {
-		c.sites.rows[0].BaseURL = "http://site.test/?token=hush"
-		defer recrawls(c.t, c.gw)()
-		if done := c.next(); done.Site.Failures != 0 {
-			c.t.Fatalf("it is %+v", done.Site)
-		}
-		c.site.set(func(s *changing) { s.status[""] = 503; s.status["/"] = 404 })
-		if done := c.next(); done.Site.Failures == 0 {
-			c.t.Fatalf("it is %+v", done.Site)
-		}
-		c.wantLog(`kind=recrawl .*site=http://site.test/ .*outcome=failed`)
-		if log := c.log.String(); strings.Contains(log, "hush") {
-			c.t.Errorf("the log holds the query:\n%s", log)
-		}
-	})
-}
-
 // TestRecrawl_NoExitFits_SiteWaits: that this gateway has no exit for a site is no
 // failure of the site's.
 func TestRecrawl_NoExitFits_SiteWaits(t *testing.T) {
