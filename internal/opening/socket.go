@@ -63,6 +63,9 @@ func Watch(ws *websocket.Conn, times Times, leave context.CancelCauseFunc) *Sock
 				return
 			case <-tick.C:
 			}
+			if s.busy.Load() {
+				continue // one that waits behind a slow client's fragments would cut the connection
+			}
 			ctx, cancel := context.WithTimeout(context.Background(), times.Pong)
 			err := ws.Ping(ctx)
 			cancel()
@@ -93,8 +96,8 @@ func (e *ClosedError) Error() string { return fmt.Sprintf("%v: %v", ErrGone, e.E
 // Unwrap returns ErrGone.
 func (e *ClosedError) Unwrap() error { return ErrGone }
 
-// Busy says that what is sent from now on takes long: a ping that is not answered
-// meanwhile says nothing.
+// Busy says that what is sent from now on takes long: no ping is sent meanwhile, and one
+// that is not answered says nothing.
 func (s *Socket) Busy() { s.busy.Store(true) }
 
 // Wait waits until nobody watches the client any more: until the connection has ended.
