@@ -66,6 +66,16 @@ func TestCrawl_MethodsAsLabels_AreLinks(t *testing.T) {
 	}
 }
 
+// Where another link is labelled with GET, so are those of calls, but none that is of a record.
+func TestCrawl_MethodsBesideGET_AreLabelsOfPages(t *testing.T) {
+	for at, want := range map[string]bool{"/teas/make": true, "/calls/delete-tea": true, "/users/1/activate": false, "/posts/5": false, "/teas/make?id=1": false, "/teas/delete": false} {
+		w := &web{pages: map[string]answer{"http://docs.test/": html("<title>Home</title><h1>Home</h1><p>" + gadget + "</p><a data-method=get href=/a>A</a><a data-method=post href='" + at + "'>Tea</a>"), "http://docs.test/a": doc("A"), "http://docs.test" + at: doc("Tea")}}
+		if s := crawl(t, w, "http://docs.test/", llmstxt.Options{}); (len(s.Pages) == 3) != want || (w.asked("http://docs.test"+at) > 0) != want {
+			t.Errorf("%s: %v", at, urls(s))
+		}
+	}
+}
+
 // Who is logged in clicks on nothing that would end that or delete something.
 func TestCrawl_WithCredentials_ClicksDeleteNothing(t *testing.T) {
 	w := &web{pages: map[string]answer{"http://docs.test/": html("<title>Home</title><h1>Home</h1><p>" + gadget + "</p><button onclick=\"location.href='/posts/5/delete'\">x</button><form action=/logout><button>Log out</button></form><tr data-href=/tea>"), "http://docs.test/tea": doc("Tea")}}

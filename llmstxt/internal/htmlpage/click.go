@@ -59,11 +59,9 @@ func (s *scanner) asks() bool {
 }
 
 // dropDeeds takes out the links that send another request. Where others say that theirs is GET, it
-// is that of the call which their pages are about.
+// is that of the call which their pages are about, and not of a record.
 func (s *scanner) dropDeeds() {
-	if !s.labels {
-		s.Links = slices.DeleteFunc(s.Links, func(l Link) bool { return l.sends })
-	}
+	s.Links = slices.DeleteFunc(s.Links, func(l Link) bool { return l.sends && (!s.labels || weburl.IsOfRecord(l.Href)) })
 }
 
 // clicked takes an element that leads to another page.

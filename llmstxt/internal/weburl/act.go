@@ -47,15 +47,27 @@ func Deletes(u *url.URL) bool {
 // IsOfManual reports an address, as a page has it, in a folder of a manual or of commands. What is
 // behind it is no record, which somebody may work on: /docs/12.
 func IsOfManual(ref string) bool {
+	folders, ok := namesOf(ref)
+	return ok && slices.ContainsFunc(folders[:len(folders)-1], func(s string) bool { return callFolders[s] })
+}
+
+// IsOfRecord reports an address, as a page has it, that may be that of a record or of what is done
+// to one: /users/1/activate.
+func IsOfRecord(ref string) bool {
+	_, ok := namesOf(ref)
+	return !ok
+}
+
+// namesOf are the words of an address's path, if none is a number and the last is no deed.
+func namesOf(ref string) (folders []string, ok bool) {
 	ref, _, _ = strings.Cut(ref, "#")
 	ref, query, _ := strings.Cut(ref, "?")
 	if _, rest, absolute := strings.Cut(ref, "://"); absolute {
 		_, ref, _ = strings.Cut(rest, "/")
 	}
-	folders, _ := words(&url.URL{Path: ref})
-	last := len(folders) - 1
-	return query == "" && !signsOut[folders[last]] && !deletes[folders[last]] && !slices.ContainsFunc(folders, isID) &&
-		slices.ContainsFunc(folders[:last], func(s string) bool { return callFolders[s] })
+	folders, _ = words(&url.URL{Path: ref})
+	last := folders[len(folders)-1]
+	return folders, query == "" && !signsOut[last] && !deletes[last] && !slices.ContainsFunc(folders, isID)
 }
 
 // isStatement reports the path of a page about a command in a version of a manual that is a
