@@ -138,7 +138,7 @@ func (c *crawler) move(e *entry, to *url.URL, key string) bool {
 		other.numbered, other.state = true, passed // not to be taken from its list
 	}
 	c.folders[folderOf(e.key)]--
-	c.index[key] = e
+	c.alias[e.key], c.index[key] = key, e
 	e.url, e.key = to, key
 	e.version, e.path, e.root = weburl.VersionIn(e.url, c.versioned)
 	return true

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
@@ -76,82 +75,6 @@ func setSections(pages []Page, alias map[string]string, prefix string) []string 
 	}
 	place(pages, index)
 	return navOrder(pages, index, parts)
-}
-
-// navOrder is the names of the sections in the order in which the base page's
-// navigation, or else the page, first leads to one of their pages.
-//
-// Sections that were split off from one follow it.
-func navOrder(pages []Page, index map[string]int, parts map[string][]string) []string {
-	var names []string
-	seen := map[string]bool{}
-	whole := map[string]string{}
-	for name, of := range parts {
-		for _, part := range of {
-			whole[part] = name
-		}
-	}
-	add := func(name string) {
-		if name == "" || seen[name] {
-			return
-		}
-		if w := whole[name]; w != "" {
-			name = w
-		}
-		for _, n := range append([]string{name}, parts[name]...) {
-			if !seen[n] {
-				seen[n] = true
-				names = append(names, n)
-			}
-		}
-	}
-	page := func(url string) {
-		if i, ok := index[url]; ok && i > 0 && !pages[i].Secondary {
-			add(pages[i].Section)
-		}
-	}
-	count := map[string]int{}
-	for i := range pages {
-		count[pages[i].Section]++
-	}
-	named := 0
-	for _, g := range pages[0].Evidence.Nav {
-		if count[g.Name] > 0 {
-			named++
-		}
-	}
-	lists := func() {
-		for _, g := range pages[0].Evidence.Nav {
-			if count[g.Name] > 0 {
-				add(g.Name)
-			}
-		}
-	}
-	// Lists that name most sections have their order, whatever a bar above them leads to.
-	if named*2 > len(count)-1 {
-		lists()
-	}
-	for _, m := range pages[0].Evidence.Menu {
-		page(m.URL)
-	}
-	lists()
-	for _, l := range pages[0].Links {
-		page(l)
-	}
-	// What belongs nowhere comes first if the base page leads to it before all else.
-	names = slices.DeleteFunc(names, func(n string) bool { return n == General })
-	if count[General] > 0 {
-		for _, l := range pages[0].Links {
-			if i, ok := index[l]; ok && i > 0 && !pages[i].Secondary {
-				if pages[i].Section == General {
-					return append([]string{General}, names...)
-				}
-				break
-			}
-		}
-		names = append(names, General)
-	}
-	return names
 }
 
 // heading2 returns a section name that does not collide with our own.

@@ -155,20 +155,44 @@ func place(pages []Page, index map[string]int) {
 		if l.of*2 < members[name] {
 			continue
 		}
-		n := 0
-		for _, g := range listsOf(pages, l.page) {
-			for _, url := range g.Links {
-				if j, ok := index[url]; ok && j > 0 && pages[j].Section == name && pages[j].Place >= len(pages) {
-					n++
-					pages[j].Place = n
-				}
-			}
+		for n, j := range inSection(pages, l.page, name, index) {
+			pages[j].Place = n + 1
 		}
 		// The page itself, to which it has no link, keeps its place before its next one.
 		if p := &pages[l.page]; l.page > 0 && p.Section == name {
 			p.Place = 0
 		}
 	}
+}
+
+// inSection is the order in which a page's lists have a section's pages. A list may hold
+// other lists: what stands between these keeps its place, and so does what gives the section
+// its name.
+func inSection(pages []Page, hub int, name string, index map[string]int) []int {
+	var order []int
+	seen := map[int]bool{}
+	for _, g := range listsOf(pages, hub) {
+		for _, url := range g.Links {
+			if j, ok := index[url]; ok && j > 0 && pages[j].Section == name && !seen[j] {
+				seen[j] = true
+				order = append(order, j)
+			}
+		}
+	}
+	at := 0
+	for _, url := range pages[hub].Links {
+		j, ok := index[url]
+		if !ok || j == 0 || pages[j].Section != name {
+			continue
+		}
+		if i := slices.Index(order, j); i >= 0 {
+			at = max(at, i+1)
+		} else if at > 0 || plain.Key(pages[j].Title) == plain.Key(name) {
+			order = slices.Insert(order, at, j)
+			at++
+		}
+	}
+	return order
 }
 
 // listsOf are the lists in a page's navigation. The links of a base page without some,
