@@ -286,14 +286,14 @@ func (c *crawler) deferTo(ctx context.Context, e *entry, r *result, can string, 
 		if c.alike[t.key] {
 			return false // it may be no page
 		}
-		c.pass(ctx, e, forOf(why, can))
+		c.pass(ctx, e, c.leftFor(e, t, why))
 		c.followPart(ctx, e, t, r)
 		return true
 	case passed, deferred:
 		return false
 	}
 	if t.fallback != nil {
-		c.pass(ctx, e, forOf(why, can))
+		c.pass(ctx, e, c.leftFor(e, t, why))
 		c.followPart(ctx, e, t, r)
 		return true
 	}
@@ -334,7 +334,7 @@ func (c *crawler) commitPage(ctx context.Context, e *entry, r *result) {
 		left := fb.res
 		e.fallback, fb.res, fb.target, fb.state, fb.said = nil, nil, nil, passed, true
 		c.settlePath(fb)
-		c.skip(fb.key, forOf(fb.why, e.key))
+		c.skip(fb.key, c.leftFor(fb, e, fb.why))
 		if fb.why == SkipVersion {
 			defer func() { c.follow(ctx, fb, left) }() // what exists in one version alone stays
 		} else {

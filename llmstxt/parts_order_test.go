@@ -101,6 +101,29 @@ func TestCrawl_BookInParts_HasTheOrderOfItsContents(t *testing.T) {
 	}
 }
 
+// A navigation names pages by addresses that leave their place to their canonical one.
+func TestCrawl_LinksThatAreNotCanonical_HaveTheirPlaceInTheOrder(t *testing.T) {
+	for _, spelling := range []string{"/%s", "/%s/index.html", "/%s?from=contents", "/old/%s"} {
+		w := &web{pages: map[string]answer{}}
+		var toc strings.Builder
+		for _, dir := range []string{"water", "heat", "alloys"} {
+			link, canonical := fmt.Sprintf(spelling, dir), "/"+dir+"/"
+			page := doc("All of "+dir, section(w, dir, 4)...)
+			page.header = map[string]string{"Link": "<" + canonical + `>; rel="canonical"`}
+			w.pages["http://docs.test"+link], w.pages["http://docs.test"+canonical] = page, page
+			if strings.HasPrefix(link, "/old/") { // it redirects to an address that is not canonical
+				w.pages["http://docs.test"+link], w.pages["http://docs.test"+canonical+"?from=old"] = redirect(canonical+"?from=old"), page
+			}
+			fmt.Fprintf(&toc, `<p><a href="%s">All of %s</a></p>`, link, dir)
+		}
+		w.pages["http://docs.test/"] = html(`<title>Kettles</title><h1>Kettles</h1><p>Kettles and how to boil water in them, from the first cup to the last.</p>` + toc.String())
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+		if want := []string{"All of water", "All of heat", "All of alloys"}; !slices.Equal(s.Sections, want) {
+			t.Errorf("%q: %q, want %q", spelling, s.Sections, want)
+		}
+	}
+}
+
 // Servers lead from /docs to /docs/ and from /docs/index.html there.
 func TestCrawl_LinksThatRedirect_HaveTheirPlaceInTheOrder(t *testing.T) {
 	for _, link := range []string{"index.html", "", "?from=contents"} {

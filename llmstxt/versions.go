@@ -81,15 +81,17 @@ func (c *crawler) learnVersions(r *result) {
 	}
 }
 
-// forOf says for which page another is left out.
-func forOf(why Reason, key string) *skipError {
+// leftFor says for which page e is left out. Links to an address that is not canonical are
+// links to the canonical one; those of a menu of languages or versions name no page of ours.
+func (c *crawler) leftFor(e, page *entry, why Reason) *skipError {
 	switch why {
 	case SkipTranslation:
-		return &skipError{Reason: why, Detail: "a translation of " + key}
+		return &skipError{Reason: why, Detail: "a translation of " + page.key}
 	case SkipVersion:
-		return &skipError{Reason: why, Detail: "another version of " + key}
+		return &skipError{Reason: why, Detail: "another version of " + page.key}
 	}
-	return &skipError{Reason: why, Detail: "is canonically " + key}
+	c.alias[e.key] = page.key
+	return &skipError{Reason: why, Detail: "is canonically " + page.key}
 }
 
 // saidElsewhere reports a page that is left out because another in the result says the same.

@@ -104,11 +104,12 @@ func (s Site) Choose(ctx context.Context, pages []Page) (title string, sections 
 		p.Note = d.note(p)
 	}
 	fromFrames(pages)
-	sections = setSections(pages, s.Alias, s.Prefix)
+	alias := lastAliases(s.Alias)
+	sections = setSections(pages, alias, s.Prefix)
 	title = siteTitle(ctx, pages, a, covered(ctx, pages))
 	if ctx.Err() == nil {
 		d.define(&pages[0], title)
-		d.introduce(pages, title, sections, s.Alias)
+		d.introduce(pages, title, sections, alias)
 	}
 	return title, sections
 }

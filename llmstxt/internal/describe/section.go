@@ -122,16 +122,36 @@ func grouping(keys []string) float64 {
 
 // positions are the pages' numbers by all the addresses that lead to them.
 func positions(pages []Page, alias map[string]string) map[string]int {
-	index := map[string]int{}
+	index := make(map[string]int, len(pages)+len(alias))
 	for i := range pages {
 		index[pages[i].URL] = i
 	}
 	for from, to := range alias {
-		if i, ok := index[to]; ok {
+		if i, ok := index[to]; ok && pages[i].URL == to {
 			index[from] = i
 		}
 	}
 	return index
+}
+
+// maxAliases is how many addresses lead one to the next, at most: two may lead to each other.
+const maxAliases = 8
+
+// lastAliases are the addresses that lead to a page, with the one at which they end: one that
+// redirects may lead to one that is not canonical.
+func lastAliases(alias map[string]string) map[string]string {
+	last := make(map[string]string, len(alias))
+	for from, to := range alias {
+		for range maxAliases {
+			next, ok := alias[to]
+			if !ok {
+				break
+			}
+			to = next
+		}
+		last[from] = to
+	}
+	return last
 }
 
 // byNav takes the page whose lists sort the site's pages best.
