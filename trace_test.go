@@ -230,6 +230,11 @@ func TestTrace_DrainAtSessionStart_EndsTheSession(t *testing.T) {
 			var drained sync.WaitGroup
 			defer drained.Wait()
 			w = newWorld(t, func(o *farwire.Options) {
+				// Nothing but the drain ends the session.
+				o.Agents = agent.Exit{ID: testAgent, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+					<-ctx.Done()
+					return nil, context.Cause(ctx)
+				}}
 				o.Trace = &farwire.Trace{SessionStart: func(ctx context.Context, _ farwire.SessionInfo) context.Context {
 					drained.Go(func() { w.gw.Shutdown(context.Background()) })
 					waitFor(t, func() bool {
