@@ -146,7 +146,7 @@ func WithScheme(ctx context.Context, scheme string) context.Context {
 // TrustedProxies returns a function for Options.ClientAddr, for a gateway
 // behind proxies whose addresses are given as prefixes. When a request comes
 // from one of them, its client is the rightmost address in X-Forwarded-For that
-// is not trusted. If there is none, or the request comes from elsewhere, its
+// is not trusted. Without such an address, or if the request comes from elsewhere, its
 // client is the peer of the connection.
 func TrustedProxies(trusted ...netip.Prefix) func(*http.Request) netip.Addr {
 	return origin.Client(trusted)
