@@ -320,6 +320,28 @@ func TestCrawl_ContentSignals_AreReported(t *testing.T) {
 	}
 }
 
+// What robots.txt says of a path alone leaves out the pages there, and refuses the crawl
+// only of a base page there.
+func TestCrawl_SignalOfAPath_LeavesThatPathOut(t *testing.T) {
+	w := &web{pages: map[string]answer{
+		"http://docs.test/": doc("Home", "/open", "/members/a", "/led", "/members/guides/b"), "http://docs.test/open": doc("Open"),
+		"http://docs.test/members/a": doc("A"), "http://docs.test/members/guides/b": doc("B"),
+		"http://docs.test/led":        {status: 302, header: map[string]string{"Location": "/members/c"}},
+		"http://docs.test/members/c":  doc("C"),
+		"http://docs.test/robots.txt": {body: "User-agent: *\nContent-Signal: /members/ ai-input=no\nContent-Signal: /members/guides/ ai-input=yes\n"}}}
+	want := []string{"/", "/open", "/members/guides/b"}
+	s := everyWay(t, w, "http://docs.test/", llmstxt.Options{Signals: true})
+	if why := reasons(s); !slices.Equal(urls(s), want) || why["/members/a"] != llmstxt.SkipSignals || why["/led"] != llmstxt.SkipSignals {
+		t.Errorf("%v, %v", urls(s), s.Skipped)
+	}
+	if n := len(everyWay(t, w, "http://docs.test/", llmstxt.Options{}).Pages); n != 5 {
+		t.Errorf("%d pages without Signals", n)
+	}
+	if _, err := llmstxt.Crawl(t.Context(), "http://docs.test/members/a", llmstxt.Options{Client: w.client(), Signals: true}); !errors.Is(err, llmstxt.ErrSignals) {
+		t.Errorf("%v", err)
+	}
+}
+
 // What cannot be decoded is left out with the reason, never printed.
 func TestCrawl_UnreadablePages_AreLeftOut(t *testing.T) {
 	junk := strings.Repeat("\x00\x01\xff\xfe\x9d", 400)

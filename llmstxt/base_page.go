@@ -104,7 +104,7 @@ func (h hostRobots) allow(ctx context.Context, c *crawler, u *url.URL) error {
 	switch r := h.of(u); {
 	case !r.Allowed(u):
 		return forbids(r)
-	case c.Signals && httphead.Refuses(r.Signals):
+	case c.Signals && r.RefusesInput(u):
 		return ErrSignals
 	}
 	return nil

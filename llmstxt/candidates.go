@@ -234,8 +234,9 @@ func (c *crawler) refuse(u *url.URL, key string, depth int) *skipError {
 		return &skipError{Reason: SkipExcluded, Detail: "not among the pages that were chosen"}
 	case c.foreign[key] != "":
 		return &skipError{Reason: SkipTranslation, Detail: "a translation of " + c.foreign[key]}
-	case !c.robots.Allowed(u):
-		return &skipError{Reason: SkipRobots, Detail: "robots.txt forbids it"}
+	}
+	if s := c.barred(u); s != nil {
+		return s
 	}
 	return c.isTwin(key)
 }

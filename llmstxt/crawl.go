@@ -246,10 +246,23 @@ func (c *crawler) allowed(from, u *url.URL) error {
 		return endsSession
 	case c.given.BelongTo(u) && weburl.Deletes(u):
 		return mayDelete
-	case !c.robots.Allowed(u):
-		return &skipError{Reason: SkipRobots, Detail: "robots.txt forbids it"}
+	}
+	switch barred := c.barred(u); {
+	case barred != nil:
+		return barred
 	case !c.chosen(u):
 		return &skipError{Reason: SkipExcluded, Detail: "not among the pages that were chosen"}
+	}
+	return nil
+}
+
+// barred says why robots.txt lets u not be read; nil: it does.
+func (c *crawler) barred(u *url.URL) *skipError {
+	switch {
+	case !c.robots.Allowed(u):
+		return &skipError{Reason: SkipRobots, Detail: "robots.txt forbids it"}
+	case c.Signals && c.robots.RefusesInput(u):
+		return &skipError{Reason: SkipSignals, Detail: "robots.txt says ai-input=no of it"}
 	}
 	return nil
 }

@@ -304,7 +304,7 @@ const maxTwinHops = 3
 func (c *crawler) readTwin(ctx context.Context, r *result, u *url.URL) (twin *result, note string) {
 	t := &result{final: u, twinOnly: true, api: r.api, cookies: append(slices.Clip(r.cookies), nil)}
 	for hop := 0; ; hop++ {
-		if t.final.Host != c.scope.Host || t.final.Scheme != c.scope.Scheme || t.final.String() == r.final.String() || !c.robots.Allowed(t.final) {
+		if t.final.Host != c.scope.Host || t.final.Scheme != c.scope.Scheme || t.final.String() == r.final.String() || c.barred(t.final) != nil {
 			return nil, ""
 		}
 		next, err := c.try(ctx, t)

@@ -130,7 +130,7 @@ const (
 	SkipNotFound    Reason = "not found"   // says so, with a status of 200
 	SkipChallenge   Reason = "challenge"   // asks for a browser that can prove itself
 	SkipEncoding    Reason = "encoding"    // cannot be decoded
-	SkipSignals     Reason = "signals"     // its own Content-Signal refuses (Options.Signals)
+	SkipSignals     Reason = "signals"     // its own Content-Signal or that of robots.txt refuses (Options.Signals)
 	SkipTool        Reason = "tool"        // for work on pages and not to be read: edit, history, print, an empty cart, a list of tags
 )
 

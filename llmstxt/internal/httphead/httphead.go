@@ -189,12 +189,22 @@ func ShortSignals(h http.Header) (out []string) {
 // Refuses reports whether one of the values says that a model may not be given
 // the page.
 func Refuses(values []string) bool {
-	for _, v := range values {
-		for d := range strings.FieldsFuncSeq(strings.ToLower(v), func(r rune) bool { return r == ',' || r == ';' || r == ' ' }) {
-			if d == "ai-input=no" || d == "ai-input=n" {
-				return true
-			}
+	return slices.ContainsFunc(values, func(v string) bool {
+		_, refused := Input(v)
+		return refused
+	})
+}
+
+// Input reads whether a model may be given what a value speaks of: whether it says
+// so, and whether it says no.
+func Input(value string) (stated, refused bool) {
+	for d := range strings.FieldsFuncSeq(strings.ToLower(value), func(r rune) bool { return r == ',' || r == ';' || r == ' ' || r == '\t' }) {
+		switch d {
+		case "ai-input=no", "ai-input=n":
+			return true, true
+		case "ai-input=yes", "ai-input=y":
+			stated = true
 		}
 	}
-	return false
+	return stated, false
 }

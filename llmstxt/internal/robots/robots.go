@@ -5,15 +5,12 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
-	"hash/maphash"
-	"maps"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/farwire/farwire/llmstxt/internal/weburl"
+	"github.com/farwire/farwire/llmstxt/internal/httphead"
 )
 
 // The groups that name us count together, else those for everyone; of the rules that
@@ -36,18 +33,12 @@ const MaxBytes = 500 << 10 // section 2.5: at least this much must be read
 // Rules are the rules of one robots.txt for one crawler. The zero value
 // allows everything. It may be used concurrently.
 type Rules struct {
-	Sitemaps []string        // as written
-	Delay    time.Duration   // Crawl-delay, 0 if none
-	Signals  []string        // the values of Content-Signal and Content-Usage lines
-	plain    map[uint64]rule // rules without wildcards, by their hash
-	lengths  []int           // of their patterns, longest first
-	wild     []rule          // the others
-	Refuse   bool            // everything: the server is in trouble (section 2.3.1.4)
-}
-
-type rule struct {
-	pattern string // normalised escapes; '*' and a final '$' are special
-	allow   bool
+	Sitemaps []string      // as written
+	Delay    time.Duration // Crawl-delay, 0 if none
+	Signals  []string      // the values of Content-Signal and Content-Usage lines
+	Refuse   bool          // everything: the server is in trouble (section 2.3.1.4)
+	crawl    patterns      // of Allow and Disallow
+	input    patterns      // of the signals that say whether a model may be given a page
 }
 
 // Parse reads a robots.txt for the crawler whose User-Agent is agent.
@@ -88,6 +79,7 @@ type audience struct {
 	delay   time.Duration // behind the name
 	above   time.Duration // in front of the name, in its group
 	signals []string
+	input   []rule
 }
 
 // join notes that the audience is named in the group being read, which has a delay so far.
@@ -162,147 +154,53 @@ func (p *parser) crawlDelay(value string) {
 }
 
 // signal notes what the file says of the use of its content. In front of all groups that
-// is said to everyone.
+// is said to everyone. Like Allow and Disallow it may hold for a path alone, which stands
+// before the signals (draft-ietf-aipref-attach, section 3).
 func (p *parser) signal(value string) {
-	if p.own.inGroup && len(p.own.signals) < 20 {
-		p.own.signals = append(p.own.signals, value)
-	} else if (p.all.inGroup || !p.inGroup) && len(p.all.signals) < 20 {
-		p.all.signals = append(p.all.signals, value)
+	to := &p.own
+	if !p.own.inGroup {
+		if to = &p.all; p.inGroup && !p.all.inGroup {
+			return
+		}
+	}
+	if len(to.signals) < 20 {
+		to.signals = append(to.signals, value)
+	}
+	path, said := "/", value
+	if i := strings.IndexAny(value, " \t"); i > 0 && value[0] == '/' {
+		path, said = value[:i], value[i:]
+	}
+	if stated, refused := httphead.Input(said); stated {
+		to.input = append(to.input, rule{pattern: robotsPattern(path), allow: !refused})
 	}
 }
 
 // rules are those for us, by our name if the file has it, else as for everyone.
 func (p *parser) rules() *Rules {
-	to, signals := p.all, p.all.signals
+	to, signals, input := p.all, p.all.signals, p.all.input
 	if p.own.named {
-		to, signals = p.own, append(p.own.signals, p.all.signals...)
+		to, signals, input = p.own, append(p.own.signals, p.all.signals...), append(p.own.input, p.all.input...)
 	}
-	r := &Rules{Sitemaps: p.sitemaps, Delay: cmp.Or(to.delay, to.above), Signals: signals}
-	r.index(to.rules)
+	r := &Rules{Sitemaps: p.sitemaps, Delay: cmp.Or(to.delay, to.above), Signals: signals, input: patterns{strict: true}}
+	r.crawl.index(to.rules)
+	r.input.index(input)
 	return r
 }
-
-// maxWild is how many rules with wildcards are matched one by one.
-const maxWild = 1000
-
-// maxStars is how many wildcards these have together.
-const maxStars = 16 * maxWild
-
-// index makes looking a path up cost as much as the path is long, however many
-// rules there are. Of too many with wildcards the rest counts up to its first
-// one: what is forbidden stays so.
-func (r *Rules) index(rules []rule) {
-	r.plain = map[uint64]rule{}
-	wild := map[string]int{}
-	lengths := map[int]bool{}
-	stars := 0
-	for _, ru := range rules {
-		if strings.ContainsAny(ru.pattern, "*$") {
-			if at, seen := wild[ru.pattern]; seen {
-				r.wild[at].allow = r.wild[at].allow || ru.allow
-				continue
-			}
-			if n := strings.Count(ru.pattern, "*"); len(r.wild) < maxWild && stars+n <= maxStars {
-				stars += n
-				wild[ru.pattern] = len(r.wild)
-				r.wild = append(r.wild, ru)
-				continue
-			}
-			if ru.allow {
-				continue
-			}
-			ru.pattern = strings.TrimSuffix(ru.pattern, "$")
-			ru.pattern, _, _ = strings.Cut(ru.pattern, "*")
-		}
-		h := hash(ru.pattern)
-		if was, seen := r.plain[h]; seen && was.pattern == ru.pattern {
-			ru.allow = ru.allow || was.allow
-		}
-		r.plain[h] = ru
-		lengths[len(ru.pattern)] = true
-	}
-	r.lengths = slices.Sorted(maps.Keys(lengths))
-	slices.Reverse(r.lengths)
-}
-
-var seed = maphash.MakeSeed()
-
-func hash(s string) uint64 { return maphash.String(seed, s) }
 
 // Allowed reports whether u may be fetched. Only its path and query count.
 func (r *Rules) Allowed(u *url.URL) bool {
 	if r.Refuse {
 		return false
 	}
-	p := strings.ReplaceAll(weburl.Escape(u.EscapedPath()), "*", star)
-	if p == "" {
-		p = "/"
-	}
-	if p == "/robots.txt" {
+	if u.EscapedPath() == "/robots.txt" {
 		return true // section 2.2.2
 	}
-	if u.RawQuery != "" {
-		p += "?" + strings.ReplaceAll(weburl.Escape(u.RawQuery), "*", star)
-	}
-	best, allow := -1, true
-	for _, n := range r.lengths {
-		if n > len(p) {
-			continue
-		}
-		if ru, ok := r.plain[hash(p[:n])]; ok && ru.pattern == p[:n] {
-			best, allow = n, ru.allow
-			break
-		}
-	}
-	for _, ru := range r.wild {
-		if n := len(ru.pattern); (n > best || n == best && ru.allow) && matchRobots(ru.pattern, p) {
-			best, allow = n, ru.allow
-		}
-	}
-	return allow
+	return r.crawl.allow(requested(u))
 }
 
-// star stands for a star that is not a wildcard, "%2A" in a rule (section 2.2.3).
-const star = "\x00"
-
-func robotsPattern(value string) string {
-	parts := strings.Split(value, "*")
-	for i := range parts {
-		parts[i] = strings.ReplaceAll(weburl.Escape(parts[i]), "*", star)
-	}
-	return strings.Join(parts, "*")
-}
-
-// matchRobots matches from the start of the path, in time linear in both for
-// each star and without going back more than to the last one.
-func matchRobots(pattern, p string) bool {
-	anchored := strings.HasSuffix(pattern, "$")
-	if anchored {
-		pattern = pattern[:len(pattern)-1]
-	}
-	head, rest, starred := strings.Cut(pattern, "*")
-	if !strings.HasPrefix(p, head) {
-		return false
-	}
-	p = p[len(head):]
-	if !starred {
-		return !anchored || p == ""
-	}
-	for {
-		part, more, again := strings.Cut(rest, "*")
-		if !again {
-			if anchored {
-				return strings.HasSuffix(p, part)
-			}
-			return strings.Contains(p, part)
-		}
-		i := strings.Index(p, part)
-		if i < 0 {
-			return false
-		}
-		p, rest = p[i+len(part):], more
-	}
-}
+// RefusesInput reports whether the file says that a model may not be given what u names.
+// The longest path that says something of it counts, and of equal ones a no.
+func (r *Rules) RefusesInput(u *url.URL) bool { return !r.input.allow(requested(u)) }
 
 // ProductToken is what a crawler is called in robots.txt: letters, "-" and "_"
 // up to the first other character (section 2.2.1).
