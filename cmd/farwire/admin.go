@@ -89,8 +89,9 @@ func (a *admin) watch(g *farwire.Gateway, limiter farwire.Limiter, others *clust
 	}
 }
 
-// reloadKey returns what reads the file of the admin key again, if it is in one.
-func (a *admin) reloadKey(first string) func() error {
+// reloadKey returns what reads the file of the admin key again, if it is in one. Admit
+// refuses a key that has another purpose, too.
+func (a *admin) reloadKey(first string, admit func(key string) error) func() error {
 	fromFile, found, err := secretFile("admin-key", readUnlessPipe)
 	if a == nil || !found || err != nil || fromFile != first {
 		return func() error { return nil }
@@ -101,6 +102,9 @@ func (a *admin) reloadKey(first string) func() error {
 			return err
 		}
 		if err := checkAdminKey(key); err != nil {
+			return err
+		}
+		if err := admit(key); err != nil {
 			return err
 		}
 		a.guard.key.Store(&key)

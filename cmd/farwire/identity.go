@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -30,7 +29,7 @@ type identityFlags struct {
 	TLSCert        string `name:"tls-cert" placeholder:"FILE" help:"PEM file with a certificate and its chain: serves https and wss. Read again on SIGHUP."`
 	TLSKey         string `name:"tls-key" placeholder:"FILE" help:"PEM file with the key of --tls-cert."`
 	TrustedProxies list   `placeholder:"CIDR,..." help:"Proxies whose X-Forwarded-For says who the client is."`
-	Origins        list   `placeholder:"ORIGIN,..." help:"Further web origins from which callers that only the host knows may come."`
+	Origins        list   `placeholder:"ORIGIN,..." help:"Ignored: it is for callers that only a host program knows (Options.Origins)."`
 }
 
 const minTokenSecret = 32
@@ -46,16 +45,13 @@ type identity struct {
 	shared atomic.Pointer[[][]byte]        // the tokens' secrets as they are now
 	cert   atomic.Pointer[tls.Certificate] // nil: no TLS
 
-	// The flags' lists, read anew where they came from a file. What was read last
-	// is held against what is read next: no secret may serve two purposes.
-	readKeys, readTokens func() (list, error)
-	records              []farwire.KeyRecord
-	tokenList, agentList list
+	readKeys, readTokens func() (list, error) // the flags' lists, anew where they came from a file
+	inUse                secrets              // what was read last
 }
 
 // open reads everything for the first time.
-func (f *identityFlags) open(agents list, log *slog.Logger) (*identity, error) {
-	id := &identity{flags: f, read: os.ReadFile, keys: new(farwire.KeySet), tokenList: f.TokenSecret, agentList: agents,
+func (f *identityFlags) open(agents list, admin string, log *slog.Logger) (*identity, error) {
+	id := &identity{flags: f, read: os.ReadFile, keys: new(farwire.KeySet),
 		readKeys: listReader("api-keys", f.APIKeys), readTokens: listReader("token-secret", f.TokenSecret)}
 	if len(f.APIKeys) == 0 && f.KeysFile == "" {
 		id.made = rand.Text()
@@ -67,12 +63,12 @@ func (f *identityFlags) open(agents list, log *slog.Logger) (*identity, error) {
 	if err := id.keys.ReplaceRecords(records); err != nil {
 		return nil, misuse("--api-keys: " + strings.TrimPrefix(err.Error(), "farwire: "))
 	}
-	id.records = records
 	if id.tokens, err = tokenSecrets(f.TokenSecret); err != nil {
 		return nil, err
 	}
 	id.shared.Store(&id.tokens)
-	if err := distinct(records, f.TokenSecret, agents); err != nil {
+	id.inUse = secrets{records, f.TokenSecret, agents, admin}
+	if err := id.inUse.distinct(); err != nil {
 		return nil, err
 	}
 	if err := id.loadCert(); err != nil {
@@ -133,27 +129,6 @@ func (id *identity) readRecords(entries list, log *slog.Logger) ([]farwire.KeyRe
 		}
 	}
 	return append(records, more...), nil
-}
-
-// distinct refuses a secret that serves two purposes: a person who knows it for one could
-// use it for the other.
-func distinct(records []farwire.KeyRecord, tokens, agents list) error {
-	isKey := func(secret string) bool {
-		sum := sha256.Sum256([]byte(secret))
-		return slices.ContainsFunc(records, func(r farwire.KeyRecord) bool { return r.Hash == sum })
-	}
-	for _, s := range tokens {
-		switch {
-		case isKey(s):
-			return misuse("--token-secret: it is also an API key, whose owner could sign tokens for anybody; give another one")
-		case slices.Contains(agents, s):
-			return misuse("--token-secret: it is also --agent-secret, and any agent could sign tokens; give another one")
-		}
-	}
-	if slices.ContainsFunc(agents, isKey) {
-		return misuse("--agent-secret: it is also an API key, whose owner could attach agents; give another one")
-	}
-	return nil
 }
 
 // tokenSecrets checks what signs tokens.
@@ -270,49 +245,40 @@ func (id *identity) reloadKeys(ctx context.Context, g *farwire.Gateway, log *slo
 	if err != nil {
 		return err
 	}
-	if distinct(records, id.tokenList, id.agentList) != nil {
-		return misuse("--api-keys, --keys-file: a key is also --token-secret or --agent-secret; give another one")
+	next := id.inUse
+	next.records = records
+	if next.distinct() != nil {
+		return misuse("--api-keys, --keys-file: a key is also --token-secret, --agent-secret or --admin-key; give another one")
 	}
 	if err := id.keys.ReplaceRecords(records); err != nil {
 		return misuse("--api-keys: " + strings.TrimPrefix(err.Error(), "farwire: "))
 	}
-	id.records = records
+	id.inUse = next
 	log.Info("keys read again", "keys", len(records), "sessions_ended", g.EndRevoked(ctx))
 	return nil
 }
 
 func (id *identity) reloadTokens(g *farwire.Gateway) error {
-	secrets, err := id.readTokens()
-	if err != nil || len(secrets) == 0 {
+	read, err := id.readTokens()
+	if err != nil || len(read) == 0 {
 		return err // without secrets the random one stays
 	}
-	tokens, err := tokenSecrets(secrets)
+	tokens, err := tokenSecrets(read)
 	if err != nil {
 		return err
 	}
-	if err := distinct(id.records, secrets, id.agentList); err != nil {
+	next := id.inUse
+	next.tokens = read
+	if err := next.distinct(); err != nil {
 		return err
 	}
-	id.tokenList = secrets
+	id.inUse = next
 	id.shared.Store(&tokens)
 	return g.SetTokenKeys(tokens)
 }
 
 // clusterSecrets are those by which gateways know each other.
 func (id *identity) clusterSecrets() [][]byte { return *id.shared.Load() }
-
-// admitAgents checks other agents' secrets against what else is secret, and keeps
-// them when they can be used.
-func (id *identity) admitAgents(secrets list, use func() error) error {
-	if err := distinct(id.records, id.tokenList, secrets); err != nil {
-		return err
-	}
-	if err := use(); err != nil {
-		return err
-	}
-	id.agentList = secrets
-	return nil
-}
 
 // listReader returns what reads a flag's list anew: from the file of its variable
 // when first came from there, else first as it is, since a flag beats its variable.
@@ -334,56 +300,4 @@ func listReader(flag string, first list) func() (list, error) {
 		fresh, _, err := parse(readAgain)
 		return fresh, err
 	}
-}
-
-const fileSuffix = "_FILE"
-
-// secretFlags may be read from a file that their variable names with _FILE behind it.
-var secretFlags = map[string]bool{"api-keys": true, "token-secret": true, "agent-secret": true, "admin-key": true,
-	"secret": true, "token": true, "key": true, "proxy": true, "header": true, "cookie": true}
-
-// secretFile returns the secret of a flag from the file that a variable names, white
-// space at its end left out.
-func secretFile(flag string, read fileReader) (value string, found bool, err error) {
-	if !secretFlags[flag] {
-		return "", false, nil
-	}
-	return variableFile("--"+flag, variable(flag), read)
-}
-
-// variableFile reads the file that a variable names with _FILE behind it. Errors are
-// of what, a flag or the variable itself.
-func variableFile(what, name string, read fileReader) (value string, found bool, err error) {
-	_, both := os.LookupEnv(name)
-	name += fileSuffix
-	file, found := os.LookupEnv(name)
-	switch {
-	case !found:
-		return "", false, nil
-	case both:
-		return "", true, misusef("%s: the variables %s and %s are both set; leave one of them out", what, strings.TrimSuffix(name, fileSuffix), name)
-	case file == "":
-		return "", true, misusef("%s: the variable %s is empty; name a file or leave it out", what, name)
-	}
-	b, err := read(file)
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return "", true, misusef("%s: the file of %s cannot be read: %v; name a file that this user may read", what, name, path.Err)
-	}
-	if err != nil {
-		return "", true, err
-	}
-	if hasByteOrderMark(b) {
-		return "", true, misusef("%s: the file of %s begins with a byte order mark; save it as UTF-8 without one", what, name)
-	}
-	if value = strings.TrimRight(string(b), " \t\r\n"); value == "" {
-		return "", true, misusef("%s: the file of %s is empty; write the secret into it", what, name)
-	}
-	return value, true, nil
-}
-
-// hasByteOrderMark reports whether a file begins as editors of Windows let one begin, in
-// UTF-8 or in UTF-16.
-func hasByteOrderMark(b []byte) bool {
-	return bytes.HasPrefix(b, []byte("\xef\xbb\xbf")) || bytes.HasPrefix(b, []byte("\xff\xfe")) || bytes.HasPrefix(b, []byte("\xfe\xff"))
 }

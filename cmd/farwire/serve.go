@@ -53,7 +53,7 @@ func (s *serve) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	id, err := s.identityFlags.open(s.AgentSecret, log)
+	id, err := s.identityFlags.open(s.AgentSecret, s.AdminKey, log)
 	if err != nil {
 		return err
 	}
@@ -69,6 +69,9 @@ func (s *serve) Run(ctx context.Context) error {
 	o, err := s.options(id, pool, log)
 	if err != nil {
 		return err
+	}
+	if len(s.Origins) > 0 {
+		log.Warn("--origins is ignored: here every caller shows a key, and with one any web origin is accepted")
 	}
 	if err := checkFolder(s.DataDir); err != nil {
 		return err
@@ -90,7 +93,7 @@ func (s *serve) Run(ctx context.Context) error {
 	}
 	on.admin.watch(gateway, back.limiter, back.others)
 	secrets, records := s.reloadAgents(pool, id)
-	defer id.reloadOnHangup(ctx, hangup, gateway, log, secrets, records, on.admin.reloadKey(s.AdminKey))()
+	defer id.reloadOnHangup(ctx, hangup, gateway, log, secrets, records, on.admin.reloadKey(s.AdminKey, id.admitAdmin))()
 
 	handler := s.pathFlags.route(gateway, routes(gateway, pool, back.files))
 	server := newServer(asteriskForm(s.withScheme(back.spans.handler(gateway.ForwardProxy(handler)))), log)

@@ -71,7 +71,7 @@ func (w *work) Run(ctx context.Context) error {
 	if o.Limits, err = w.pagesFlag.limits(); err != nil {
 		return err
 	}
-	id, err := s.identityFlags.open(nil, log)
+	id, err := s.identityFlags.open(nil, "", log)
 	if err != nil {
 		return err
 	}

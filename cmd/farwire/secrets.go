@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/farwire/farwire"
+)
+
+// secrets are what callers, agents and operators show, and what signs tokens. What is in
+// use is compared with what is read next: no secret may have two purposes.
+type secrets struct {
+	records        []farwire.KeyRecord
+	tokens, agents list
+	admin          string // empty: unset
+}
+
+// distinct refuses a secret that has two purposes: a person who knows it for one could
+// use it for the other.
+func (s secrets) distinct() error {
+	isKey := func(secret string) bool {
+		sum := sha256.Sum256([]byte(secret))
+		return slices.ContainsFunc(s.records, func(r farwire.KeyRecord) bool { return r.Hash == sum })
+	}
+	for _, token := range s.tokens {
+		switch {
+		case isKey(token):
+			return misuse("--token-secret: it is also an API key, whose owner could sign tokens for anybody; give another one")
+		case slices.Contains(s.agents, token):
+			return misuse("--token-secret: it is also --agent-secret, and any agent could sign tokens; give another one")
+		}
+	}
+	switch {
+	case slices.ContainsFunc(s.agents, isKey):
+		return misuse("--agent-secret: it is also an API key, whose owner could attach agents; give another one")
+	case s.admin == "":
+		return nil
+	case isKey(s.admin):
+		return misuse("--admin-key: it is also an API key, whose owner could end everybody's sessions; give another one")
+	case slices.Contains(s.agents, s.admin):
+		return misuse("--admin-key: it is also --agent-secret, and any agent could end everybody's sessions; give another one")
+	case slices.Contains(s.tokens, s.admin):
+		return misuse("--admin-key: it is also --token-secret, and any operator could sign tokens; give another one")
+	}
+	return nil
+}
+
+// admitAgents checks other agents' secrets against what else is secret, and keeps
+// them when they can be used.
+func (id *identity) admitAgents(agents list, use func() error) error {
+	next := id.inUse
+	next.agents = agents
+	if err := next.distinct(); err != nil {
+		return err
+	}
+	if err := use(); err != nil {
+		return err
+	}
+	id.inUse = next
+	return nil
+}
+
+// admitAdmin does the same for another admin key.
+func (id *identity) admitAdmin(key string) error {
+	next := id.inUse
+	next.admin = key
+	if err := next.distinct(); err != nil {
+		return err
+	}
+	id.inUse = next
+	return nil
+}
+
+const fileSuffix = "_FILE"
+
+// secretFlags may be read from a file that their variable names with _FILE behind it.
+var secretFlags = map[string]bool{"api-keys": true, "token-secret": true, "agent-secret": true, "admin-key": true,
+	"secret": true, "token": true, "key": true, "proxy": true, "header": true, "cookie": true}
+
+// secretFile returns the secret of a flag from the file that a variable names, white
+// space at its end left out.
+func secretFile(flag string, read fileReader) (value string, found bool, err error) {
+	if !secretFlags[flag] {
+		return "", false, nil
+	}
+	return variableFile("--"+flag, variable(flag), read)
+}
+
+// variableFile reads the file that a variable names with _FILE behind it. Errors are
+// of what, a flag or the variable itself.
+func variableFile(what, name string, read fileReader) (value string, found bool, err error) {
+	_, both := os.LookupEnv(name)
+	name += fileSuffix
+	file, found := os.LookupEnv(name)
+	switch {
+	case !found:
+		return "", false, nil
+	case both:
+		return "", true, misusef("%s: the variables %s and %s are both set; leave one of them out", what, strings.TrimSuffix(name, fileSuffix), name)
+	case file == "":
+		return "", true, misusef("%s: the variable %s is empty; name a file or leave it out", what, name)
+	}
+	b, err := read(file)
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return "", true, misusef("%s: the file of %s cannot be read: %v; name a file that this user may read", what, name, path.Err)
+	}
+	if err != nil {
+		return "", true, err
+	}
+	if hasByteOrderMark(b) {
+		return "", true, misusef("%s: the file of %s begins with a byte order mark; save it as UTF-8 without one", what, name)
+	}
+	if value = strings.TrimRight(string(b), " \t\r\n"); value == "" {
+		return "", true, misusef("%s: the file of %s is empty; write the secret into it", what, name)
+	}
+	return value, true, nil
+}
+
+// hasByteOrderMark reports whether a file begins as editors of Windows let one begin, in
+// UTF-8 or in UTF-16.
+func hasByteOrderMark(b []byte) bool {
+	return bytes.HasPrefix(b, []byte("\xef\xbb\xbf")) || bytes.HasPrefix(b, []byte("\xff\xfe")) || bytes.HasPrefix(b, []byte("\xfe\xff"))
+}
