@@ -41,15 +41,15 @@ type crawl struct {
 
 // crawlChoice says which pages are wanted, what is sent along, and how fast.
 type crawlChoice struct {
-	Include      []string `sep:"none" placeholder:"GLOB" help:"Fetch only pages whose path matches, such as /docs/**; * stays within a segment. May be given more than once."`
-	Exclude      []string `sep:"none" placeholder:"GLOB" help:"Leave out pages whose path matches; beats --include. May be given more than once."`
-	Header       []string `sep:"none" placeholder:"'N: V'" help:"Header for the URL's own host. May be given more than once."`
-	Cookie       []string `sep:"none" placeholder:"N=V" help:"Cookie for the URL's own host. May be given more than once."`
-	Language     string   `placeholder:"LANG" help:"Which of a page's translations to keep. Default: the first page's."`
-	DocsVersion  string   `placeholder:"VERSION" help:"Which of a page's versions to keep. Default: the first page's, else the latest."`
-	Delay        pause    `default:"0" placeholder:"SECONDS" help:"Time between requests; 0.5 or 500ms."`
-	Signals      bool     `help:"Obey ai-input=no in Content-Signal."`
-	IgnoreRobots bool     `help:"Ignore robots.txt and noindex, for a site of your own."`
+	Include      list   `placeholder:"GLOB,..." help:"Fetch only pages whose path matches, such as /docs/**; * stays within a segment."`
+	Exclude      list   `placeholder:"GLOB,..." help:"Leave out pages whose path matches; beats --include."`
+	Header       lines  `placeholder:"'N: V'" help:"Header for the URL's own host. May be given more than once; the variable has one a line."`
+	Cookie       lines  `placeholder:"N=V" help:"Cookie for the URL's own host. May be given more than once; the variable has one a line."`
+	Language     string `placeholder:"LANG" help:"Which of a page's translations to keep. Default: the first page's."`
+	DocsVersion  string `placeholder:"VERSION" help:"Which of a page's versions to keep. Default: the first page's, else the latest."`
+	Delay        pause  `default:"0" placeholder:"SECONDS" help:"Time between requests; 0.5 or 500ms."`
+	Signals      bool   `help:"Obey ai-input=no in Content-Signal."`
+	IgnoreRobots bool   `help:"Ignore robots.txt and noindex, for a site of your own."`
 }
 
 // A pause is a number of seconds, or a time with its unit.

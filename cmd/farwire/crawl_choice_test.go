@@ -82,6 +82,7 @@ func TestCrawl_Choice_ReachesTheCrawl(t *testing.T) {
 	}{
 		{[]string{"--include", "/green", "--include", "/*/*"}, "Black Leaves,Private Garden", ""},
 		{[]string{"--exclude", "/gre*", "--exclude", "/gar*"}, "Green Leaves,Private Garden", ""},
+		{[]string{"--exclude", "/gre*,/gar*"}, "Green Leaves,Private Garden", ""},
 		{[]string{"--exclude", "/**", "--include", "/green"}, "Green Leaves,Black Leaves,Cup of Tea,Glass Pot,Private Garden", ""},
 		{[]string{"--header", "X-Friend: ada"}, "", "Club Room"},
 		{[]string{"--cookie", "friend=ada"}, "", "Juice Bar"},

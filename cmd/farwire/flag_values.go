@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -55,3 +56,40 @@ func value[T any](read func(string) (T, error), wrong string) kong.MapperFunc {
 }
 
 func readNumber(s string) (float64, error) { return strconv.ParseFloat(s, 64) }
+
+// A list is a flag of several values, with commas between them or the flag
+// given more than once.
+type list []string
+
+// UnmarshalText adds what one flag gives. Blanks around an item do not count,
+// and an item that is empty is an error.
+func (l *list) UnmarshalText(text []byte) error {
+	for i, item := range strings.Split(string(text), ",") {
+		item = strings.TrimSpace(item)
+		switch {
+		case len(text) == 0:
+			return errors.New("empty; give it a value or leave it out")
+		case item == "":
+			return fmt.Errorf("entry %d is empty; separate entries by one comma", i+1)
+		}
+		*l = append(*l, item)
+	}
+	return nil
+}
+
+// Lines are a flag of several values that may hold commas: the flag is given more than
+// once, and its variable or file has one value a line.
+type lines []string
+
+// UnmarshalText adds what one flag gives. Lines that are empty do not count.
+func (l *lines) UnmarshalText(text []byte) error {
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" {
+			*l = append(*l, line)
+		}
+	}
+	if len(*l) == 0 {
+		return errors.New("empty; give it a value or leave it out")
+	}
+	return nil
+}

@@ -268,23 +268,3 @@ func refuseEmptyValues(c *kong.Context) error {
 	}
 	return nil
 }
-
-// A list is a flag of several values, with commas between them or the flag
-// given more than once.
-type list []string
-
-// UnmarshalText adds what one flag gives. Blanks around an item do not count,
-// and an item that is empty is an error.
-func (l *list) UnmarshalText(text []byte) error {
-	for i, item := range strings.Split(string(text), ",") {
-		item = strings.TrimSpace(item)
-		switch {
-		case len(text) == 0:
-			return errors.New("empty; give it a value or leave it out")
-		case item == "":
-			return fmt.Errorf("entry %d is empty; separate entries by one comma", i+1)
-		}
-		*l = append(*l, item)
-	}
-	return nil
-}

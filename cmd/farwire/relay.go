@@ -31,18 +31,18 @@ const (
 )
 
 type relay struct {
-	URL         string   `arg:"" name:"url" help:"Target, ws:// or wss:// (http:// and https:// stand for them). Each agent answers ws://echo.farwire.alt itself, an echo."`
-	Gateway     string   `default:"ws://127.0.0.1:8080" placeholder:"URL" help:"The gateway."`
-	Key         string   `placeholder:"KEY" help:"API key or token."`
-	Geo         string   `placeholder:"CC,..." help:"Countries to leave through."`
-	Agent       string   `placeholder:"SLUG,..." help:"Agents to leave through."`
-	Session     string   `placeholder:"NAME" help:"Sticky session: relays with the same name leave through the same agent."`
-	Header      []string `sep:"none" placeholder:"'NAME: VALUE'" help:"A header for the target; may be given more than once."`
-	Cookie      []string `sep:"none" placeholder:"NAME=VALUE" help:"A cookie for the target; may be given more than once."`
-	Subprotocol list     `placeholder:"NAME,..." help:"Subprotocols to offer."`
-	Proxy       string   `placeholder:"URL" help:"A proxy between the agent and the target: http://, https://, socks5:// or host:port."`
-	Insecure    bool     `help:"Do not verify the target's certificate, where the gateway allows that."`
-	Binary      bool     `help:"Send each line as a binary frame."`
+	URL         string `arg:"" name:"url" help:"Target, ws:// or wss:// (http:// and https:// stand for them). Each agent answers ws://echo.farwire.alt itself, an echo."`
+	Gateway     string `default:"ws://127.0.0.1:8080" placeholder:"URL" help:"The gateway."`
+	Key         string `placeholder:"KEY" help:"API key or token."`
+	Geo         string `placeholder:"CC,..." help:"Countries to leave through."`
+	Agent       string `placeholder:"SLUG,..." help:"Agents to leave through."`
+	Session     string `placeholder:"NAME" help:"Sticky session: relays with the same name leave through the same agent."`
+	Header      lines  `placeholder:"'NAME: VALUE'" help:"A header for the target. May be given more than once; the variable has one a line."`
+	Cookie      lines  `placeholder:"NAME=VALUE" help:"A cookie for the target. May be given more than once; the variable has one a line."`
+	Subprotocol list   `placeholder:"NAME,..." help:"Subprotocols to offer."`
+	Proxy       string `placeholder:"URL" help:"A proxy between the agent and the target: http://, https://, socks5:// or host:port."`
+	Insecure    bool   `help:"Do not verify the target's certificate, where the gateway allows that."`
+	Binary      bool   `help:"Send each line as a binary frame."`
 }
 
 // Run relays until either side closes. The status is 0 after code 1000 alone.
