@@ -155,7 +155,7 @@ func (g *Gateway) serveAbsolute(w http.ResponseWriter, r *http.Request, uri stri
 // without them is refused, and everybody is without Options.Auth. Only CONNECT is
 // served. A target that is forbidden is answered with reply 2, one that cannot be
 // reached or does not answer in time with 4, one that refuses with 5, another
-// command with 7, an unknown type of address with 8, and everything else with 1.
+// command with 7, and everything else with 1.
 func (g *Gateway) ServeSOCKS(l net.Listener) error {
 	var pause time.Duration
 	for {

@@ -176,7 +176,7 @@ func TestServeSOCKS_EachFailure_HasItsReply(t *testing.T) {
 		{"refused", "any", 1, 1, "\x7f\x00\x00\x01", closed[0], 5},
 		{"bind", "any", 2, 1, "\x7f\x00\x00\x01", 80, 7},
 		{"udp", "any", 3, 3, "a.test", 80, 7},
-		{"type of address", "any", 1, 9, "", 80, 8},
+		{"type of address", "any", 1, 9, "", 80, 1},
 		{"no agent", "geo=XX", 1, 3, "a.test", 80, 1},
 		{"bad option", "colour=red", 1, 3, "a.test", 80, 1},
 		{"bad name", "any", 1, 3, "a b", 80, 1},

@@ -32,7 +32,6 @@ const (
 	HostUnreachable     Reply = 4
 	Refused             Reply = 5
 	CommandNotSupported Reply = 7
-	AddressNotSupported Reply = 8
 )
 
 // Errors of a client that does not speak as it should, or cannot be served. It
@@ -148,7 +147,7 @@ func ReadRequest(rw io.ReadWriter) (Request, error) {
 		}
 		r.Host = string(b)
 	default:
-		return r, errors.Join(ErrAddress, Answer(rw, AddressNotSupported))
+		return r, errors.Join(ErrAddress, Answer(rw, Failed))
 	}
 	port, err := read(rw, 2)
 	if err != nil {

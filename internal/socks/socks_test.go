@@ -56,7 +56,7 @@ func FuzzServer(f *testing.F) {
 		case err == nil && (told != "" || len(r.Host) > 255):
 			t.Errorf("%+v, told %q", r, told)
 		case errors.Is(err, socks.ErrCommand) && told != "\x05\x07\x00\x01\x00\x00\x00\x00\x00\x00",
-			errors.Is(err, socks.ErrAddress) && told != "\x05\x08\x00\x01\x00\x00\x00\x00\x00\x00":
+			errors.Is(err, socks.ErrAddress) && told != "\x05\x01\x00\x01\x00\x00\x00\x00\x00\x00":
 			t.Errorf("%v, told %q", err, told)
 		}
 	})
