@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"reflect"
+	"runtime"
 
 	"github.com/farwire/farwire/internal/netio"
 )
@@ -11,6 +13,30 @@ import (
 // WithInflow returns a context under which JoinConn's agent holds no more than this.
 func WithInflow(ctx context.Context, silent, opening int, bytes int64) context.Context {
 	return context.WithValue(ctx, inflowLimits{}, inflowLimits{silent, opening, bytes})
+}
+
+// LingerTimeout is how long a target may take what a gateway has sent before its link was lost.
+const LingerTimeout = lingerTimeout
+
+// An InflowHeld tells what the links of JoinConns's agent hold, once the agent runs.
+type InflowHeld struct{ of *inflows }
+
+// WithInflowHeld returns a context under which held tells.
+func WithInflowHeld(ctx context.Context, held *InflowHeld) context.Context {
+	return context.WithValue(ctx, InflowHeld{}, held)
+}
+
+// Now returns how many streams the links know, how many of those have not said what they want,
+// how many dials and look-ups are under way, and how many bytes wait.
+func (h *InflowHeld) Now() (streams, silent, opening int, bytes int64) {
+	h.of.mu.Lock()
+	defer h.of.mu.Unlock()
+	for l := range h.of.links {
+		l.mu.Lock()
+		streams += len(l.streams)
+		l.mu.Unlock()
+	}
+	return streams, int(h.of.silent.Load()), int(h.of.opening.Load()), h.of.held.Load()
 }
 
 // UsualInflow is what an agent holds where nothing else is said, and what it holds of a session
@@ -36,6 +62,9 @@ func JoinConns(ctx context.Context, o RunOptions, open func(ctx context.Context,
 	}
 	if most, ok := ctx.Value(inflowLimits{}).(inflowLimits); ok {
 		r.inflows.most = most
+	}
+	if held, ok := ctx.Value(InflowHeld{}).(*InflowHeld); ok {
+		held.of = &r.inflows
 	}
 	var g *gateway
 	for _, g = range r.urls {
@@ -72,6 +101,9 @@ func (d DialLink) Dial(open func()) error {
 	_, err := underWay(d.l, func() (struct{}, error) { open(); return struct{}{}, nil })
 	return err
 }
+
+// CarryingFunc is the function of a goroutine that carries the bytes of a direction.
+var CarryingFunc = runtime.FuncForPC(reflect.ValueOf((*direction).run).Pointer()).Name()
 
 // PauseAfterEnd pauses the direction from the gateway of a session whose stream the gateway
 // has ended before there was a session.

@@ -17,7 +17,7 @@ import (
 // carrying counts the goroutines that carry the bytes of sessions on an agent's side.
 func carrying() int {
 	buf := make([]byte, 4<<20)
-	return strings.Count(string(buf[:runtime.Stack(buf, true)]), "agent.(*way).run(")
+	return strings.Count(string(buf[:runtime.Stack(buf, true)]), agent.CarryingFunc+"(")
 }
 
 // An idle session has no goroutine at the agent, and none is needed at the gateway to
@@ -63,12 +63,14 @@ func TestSession_Idle_NeedsNoGoroutine(t *testing.T) {
 			read(t, c, big)
 			go io.WriteString(c, big)
 			read(t, far, big)
+			eventually(t, "without goroutines again", time.Minute, func() bool { return carrying() == 0 })
 		}},
 		{"bytes of the gateway", false, func(t *testing.T, c net.Conn, far *net.TCPConn) {
 			go io.WriteString(c, big)
 			read(t, far, big)
 			go io.WriteString(far, big)
 			read(t, c, big)
+			eventually(t, "without goroutines again", time.Minute, func() bool { return carrying() == 0 })
 		}},
 		{"end of the target", true, func(t *testing.T, c net.Conn, far *net.TCPConn) {
 			far.CloseWrite()

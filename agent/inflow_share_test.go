@@ -3,13 +3,16 @@ package agent_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
 	"os"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/farwire/farwire/agent"
 )
@@ -122,6 +125,73 @@ func TestAgent_TooManyBytesWait_LargestOfTheLargestLinkIsCut(t *testing.T) {
 				for _, g := range all {
 					g.Close()
 				}
+				wg.Wait()
+			})
+		})
+	}
+}
+
+// Of a stream that has ended, however it did, the agent holds nothing, and however many there
+// were before.
+func TestAgent_StreamsEnded_HoldNothing(t *testing.T) {
+	request := func(id uint32, body string) string {
+		m := message(body)
+		return frame(window, syn, id, 0, "") + frame(data, 0, id, uint32(len(m)), m)
+	}
+	for name, c := range map[string]struct {
+		begin func(id uint32) string
+		then  func(id uint32) string // what ends it
+		dial  error
+		takes int64 // the target, before it closes
+	}{
+		"dial refused": {begin: func(id uint32) string { return dialFrames(id, "unread") }, dial: io.ErrUnexpectedEOF},
+		"dial refused, and reset": {begin: func(id uint32) string { return dialFrames(id, "unread") }, dial: io.ErrUnexpectedEOF,
+			then: func(id uint32) string { return frame(window, rst, id, 0, "") }},
+		"looked up": {begin: func(id uint32) string {
+			return request(id, `{"op":"resolve","addr":"127.0.0.1"}`) + frame(data, 0, id, 1, "x")
+		}},
+		"unknown":       {begin: func(id uint32) string { return request(id, `{"op":"fly"}`) + frame(data, 0, id, 1, "x") }},
+		"not a request": {begin: func(id uint32) string { return request(id, `]`) + frame(data, 0, id, 1, "x") }},
+		"silent":        {begin: func(id uint32) string { return frame(window, syn, id, 0, "") + frame(data, 0, id, 1, "x") }},
+		"silent, and reset": {begin: func(id uint32) string { return frame(window, syn, id, 0, "") },
+			then: func(id uint32) string { return frame(window, rst, id, 0, "") }},
+		"ended by the target": {begin: func(id uint32) string { return dialFrames(id, "") },
+			then: func(id uint32) string { return frame(window, fin, id, 0, "") }},
+		"ended by the gateway": {begin: func(id uint32) string { return dialFrames(id, strings.Repeat("x", 5000)) },
+			then: func(id uint32) string { return frame(window, fin, id, 0, "") }, takes: 5000},
+		"reset by the gateway": {begin: func(id uint32) string { return dialFrames(id, strings.Repeat("x", 5000)) },
+			then: func(id uint32) string { return frame(window, rst, id, 0, "") }, takes: 1 << 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const streams = 50
+				var wg sync.WaitGroup
+				var held agent.InflowHeld
+				g := newHostileGateways(t, &wg, 1, agent.WithInflowHeld(context.Background(), &held), func(context.Context, string) (net.Conn, error) {
+					if c.dial != nil {
+						return nil, c.dial
+					}
+					near, far := net.Pipe()
+					wg.Go(func() {
+						io.CopyN(io.Discard, far, c.takes)
+						far.Close()
+					})
+					return near, nil
+				})[0]
+				began := time.Now()
+				for id := uint32(1); id < 2*streams; id += 2 {
+					g.write(c.begin(id))
+					synctest.Wait()
+					if c.then != nil {
+						g.write(c.then(id))
+					}
+				}
+				time.Sleep(12*time.Second - time.Since(began)) // those that say nothing have had their time
+				synctest.Wait()
+				if streams, silent, opening, bytes := held.Now(); streams != 0 || silent != 0 || opening != 0 || bytes != 0 {
+					t.Errorf("held: %d streams, %d silent, %d dials, %d bytes", streams, silent, opening, bytes)
+				}
+				g.Close()
 				wg.Wait()
 			})
 		})

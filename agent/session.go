@@ -275,7 +275,7 @@ func (s *session) fromGateway() (paused bool) {
 				s.link.mu.Unlock()
 			}
 			return false
-		case s.failed.Load() != nil:
+		case s.failed.Load() != nil && !s.link.mux.IsClosed():
 			// What the target sent before is still being carried.
 			s.lost(err)
 			s.stream.CloseRead()
