@@ -228,7 +228,7 @@ func (st *amqpStream) dial(ctx context.Context, exit agent.Exit) (_ *amqpstream.
 	if req.TLS != nil && req.TLS.ServerName != "" {
 		// Behind an address this name chooses the host.
 		named := Target{Kind: KindAMQP, Scheme: "amqps", Host: req.TLS.ServerName, Port: uint16(req.Port)}
-		if _, err := st.g.permit(ctx, st.session.principal, named); err != nil {
+		if _, err := st.g.permit(ctx, *st.session.principal, named); err != nil {
 			return nil, err
 		}
 	}

@@ -194,7 +194,7 @@ func (c *crawl) work(ctx context.Context, t *crawlSocket) (_ *crawlOutcome, err 
 	}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	j := &crawlJob{g: c.g, kind: KindCrawl, principal: c.session.principal, session: c.session.ID, subject: c.session.Subject, req: c.req, maxPages: pages, log: t.log, page: t.page}
+	j := &crawlJob{g: c.g, kind: KindCrawl, principal: *c.session.principal, session: c.session.ID, subject: c.session.Subject, req: c.req, maxPages: pages, log: t.log, page: t.page}
 	// A client that leaves a crawl shortly before its end has had its pages crawled.
 	defer func() { release(int(j.pages.Load())) }()
 	if c.req.enroll {
@@ -229,7 +229,7 @@ func (c *crawl) work(ctx context.Context, t *crawlSocket) (_ *crawlOutcome, err 
 // takePages takes the pages that the crawl may need from what the caller has
 // left for the day. Release returns those it did not use.
 func (c *crawl) takePages(ctx context.Context, t *crawlSocket) (pages int, release func(used int), err error) {
-	p := c.session.principal
+	p := *c.session.principal
 	pages, release, err = c.g.takePages(ctx, p, c.req.maxPages)
 	if err == nil && pages < c.req.maxPages {
 		t.log(fmt.Sprintf("Of your %s a day %d can still be crawled; the crawl stops there", safetext.Count(p.Limits.PagesPerDay, "page"), pages))

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"unsafe"
 
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/hosting"
 	"github.com/farwire/farwire/internal/wsframe"
 )
+
+// SessionSize is how many bytes a session has.
+const SessionSize = unsafe.Sizeof(session{})
 
 // refusal returns the error as the client sees it. One that is not the client's
 // own fault has no business in a parser.

@@ -2,6 +2,8 @@ package farwire
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -289,7 +291,7 @@ func (g *Gateway) reach(ctx context.Context, s *session, q agent.Query, attempt 
 	if g.o.Trace.SessionStart != nil {
 		ctx = withValues(ctx, s.values) // they may be younger than ctx
 	}
-	e := g.egress(s.Kind, s.principal)
+	e := g.egress(s.Kind, *s.principal)
 	return e.Do(ctx, q, attempt)
 }
 
@@ -387,3 +389,10 @@ var (
 	ruledKinds = slices.DeleteFunc(Kinds(), func(k Kind) bool { return k.row().ruled != k })
 	ruledNames = retyped[string](ruledKinds)
 )
+
+// newID makes the id of a session.
+func newID() string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails
+	return string(hex.AppendEncode(make([]byte, 0, 2*len(b)), b[:]))
+}

@@ -380,7 +380,7 @@ func (s *session) countBytes() {
 	if s.principal.Limits.BytesPerDay <= 0 {
 		return
 	}
-	s.flow = s.g.traffic.Begin(s.principal.account(), s.principal, func() int64 {
+	s.flow = s.g.traffic.Begin(s.principal.account(), *s.principal, func() int64 {
 		s.g.mu.Lock()
 		defer s.g.mu.Unlock()
 		c := s.carrier.Counters()

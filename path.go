@@ -250,7 +250,7 @@ func (f *forwarding) prepare(ctx context.Context) error {
 		return err
 	}
 	target := Target{Kind: KindHTTP, Scheme: f.to.Scheme, Host: host, Port: uint16(port)}
-	if _, err := f.g.permit(ctx, f.s.principal, target); err != nil {
+	if _, err := f.g.permit(ctx, *f.s.principal, target); err != nil {
 		return err
 	}
 	timeout := o.Timeout

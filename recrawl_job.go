@@ -139,13 +139,13 @@ func (c *recrawl) run(ctx context.Context) {
 // Too few for a site that had more pages are an error. Release gives back those that it
 // did not use.
 func (c *recrawl) takeDay(ctx context.Context, had int) (release func(used int), err error) {
-	if err := c.r.g.checkBytes(ctx, c.session.principal); err != nil {
+	if err := c.r.g.checkBytes(ctx, *c.session.principal); err != nil {
 		return nil, err
 	}
 	if c.lease.Site.KeyID == "" {
 		return func(int) {}, nil
 	}
-	granted, release, err := c.r.g.takePages(ctx, c.session.principal, c.job.maxPages)
+	granted, release, err := c.r.g.takePages(ctx, *c.session.principal, c.job.maxPages)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +176,7 @@ func (c *recrawl) newJob(before []llmstxt.Page) *crawlJob {
 	req.query.Subject = c.lease.Site.Subject
 	req.query.Host, c.result.Target = targetOf(req.url)
 	c.session.reached("", c.result.Target)
-	return &crawlJob{g: g, kind: KindRecrawl, principal: c.session.principal, session: c.session.ID, subject: c.lease.Site.Subject, req: req, maxPages: req.maxPages, previous: before, hosted: true,
+	return &crawlJob{g: g, kind: KindRecrawl, principal: *c.session.principal, session: c.session.ID, subject: c.lease.Site.Subject, req: req, maxPages: req.maxPages, previous: before, hosted: true,
 		log: func(text string) {
 			g.o.Logger.DebugContext(c.session.ctx, logged(text), "session", c.session.ID)
 		}}

@@ -172,7 +172,7 @@ func (g *Gateway) grant(ctx context.Context, s *session, msg []byte, seen reques
 
 // connect opens the connection to the target through an agent that fits.
 func (g *Gateway) connect(ctx context.Context, s *session, q *request.Relay) (agent.Exit, *upstream.Conn, error) {
-	if err := g.permitOthers(ctx, s.principal, &q.Target); err != nil {
+	if err := g.permitOthers(ctx, *s.principal, &q.Target); err != nil {
 		return agent.Exit{}, nil, err
 	}
 	dialer := upstream.Dialer{RootCAs: g.o.RootCAs, ProxyByAddress: g.o.Relay.ProxyByAddress,
@@ -303,7 +303,7 @@ func (g *Gateway) pipe(s *session, p *relayed) {
 	agent, target := p.exit.ID, p.request.Address()
 	s.handOver(pipe)
 	s.reached(agent, target)
-	end := func(r wsframe.Result) { s.end(relayResult(r, agent, target)) }
+	end := func(r wsframe.Result) { s.end(relayResult(r, s.agent, s.target)) } // they change no more
 	if g.o.Relay.HoldHandler {
 		end(pipe.Run())
 	} else {

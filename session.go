@@ -2,8 +2,6 @@ package farwire
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,6 +13,7 @@ import (
 
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/hostcall"
+	"github.com/farwire/farwire/internal/lazyctx"
 	"github.com/farwire/farwire/internal/limits"
 	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/request"
@@ -107,11 +106,13 @@ type carrier interface {
 
 // A session is one relay, stream or crawl, from the moment its connection is
 // taken until both its sides are closed. It has a caller once it is admitted.
-// A recrawl is one, too, so that it is counted and drained.
+// A recrawl is one, too, so that it is counted and drained. Of its size, 384 bytes as the
+// allocator counts, requests make little else. In that of a map of headers sessions would
+// lie between those, and the gaps would stay as long as they do.
 type session struct {
 	SessionInfo
 	g         *Gateway
-	principal Principal
+	principal *Principal // nil: unknown yet, or of a relay that nothing needs any more
 	admitted  bool
 	counter   limits.Account          // whom it counts for
 	release   func()                  // frees its slot; nil: it has none
@@ -179,7 +180,7 @@ func (g *Gateway) enter(ctx context.Context, k Kind) (*session, error) {
 		stack.Grow()
 	}
 	s := &session{SessionInfo: SessionInfo{ID: newID(), Kind: k, Start: time.Now()}, g: g}
-	s.values = context.WithoutCancel(ctx)
+	s.values = lazyctx.Values(ctx)
 	s.ctx, s.stop = context.WithCancelCause(s.values)
 	s.carrier = (*contextCarrier)(s)
 	g.mu.Lock()
@@ -236,7 +237,7 @@ func (s *session) allowed(ctx context.Context, p Principal) error {
 func (s *session) begin(p Principal) {
 	g := s.g
 	g.mu.Lock() // Stats reads admitted
-	s.principal, s.Subject, s.KeyID, s.Labels, s.admitted = p, p.Subject, p.KeyID, p.Labels, true
+	s.principal, s.Subject, s.KeyID, s.Labels, s.admitted = &p, p.Subject, p.KeyID, p.Labels, true
 	g.noteKey(s)
 	g.mu.Unlock()
 	g.counts[s.Kind].started.Add(1)
@@ -282,14 +283,17 @@ func (s *session) leave(r SessionResult) {
 }
 
 // handOver has a drain, and the cut at its end, go to the pipe of a relay. Most
-// relays are idle most of the time, and a context that can end would be a
-// sixth of what they hold.
+// relays are idle most of the time, and a context that can end and a principal would be a
+// third of what they hold.
 func (s *session) handOver(p *wsframe.Pipe) {
 	g := s.g
 	carried := pipeCarrier{p}
 	g.mu.Lock()
 	stop := s.stop
 	s.conn, s.carrier, s.stop = nil, carried, func(error) {}
+	if !s.watched {
+		s.principal = nil
+	}
 	killed := g.kill.Err() != nil
 	g.mu.Unlock()
 
@@ -392,9 +396,3 @@ const (
 	// A peer that does not answer a close frame is given up after this.
 	closeTimeout = opening.CloseTimeout
 )
-
-func newID() string {
-	var b [8]byte
-	rand.Read(b[:]) // never fails
-	return string(hex.AppendEncode(make([]byte, 0, 2*len(b)), b[:]))
-}

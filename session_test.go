@@ -130,3 +130,11 @@ func TestSessions_OtherMethod_Answers405(t *testing.T) {
 		}
 	}
 }
+
+// In 352 bytes sessions would lie between maps of headers, whose memory stays when they are
+// collected.
+func TestSession_Size_SharesNoClassWithHeaders(t *testing.T) {
+	if size := farwire.SessionSize; size <= 352 || size > 384 {
+		t.Errorf("a session has %d bytes", size)
+	}
+}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"io"
 	"net"
 	"sync/atomic"
 )
@@ -35,6 +36,9 @@ func (m *countedEntry) end() {
 	}
 }
 
+// Close ends the count.
+func (m *countedEntry) Close() error { m.end(); return nil }
+
 type countedTCP struct {
 	*net.TCPConn
 	countedEntry
@@ -44,6 +48,15 @@ func (c *countedTCP) Close() error { c.end(); return c.TCPConn.Close() }
 
 // Socket returns what may be read, written and tuned in place of this.
 func (c *countedTCP) Socket() *net.TCPConn { return c.TCPConn }
+
+// Leave closes the socket, which lives on in another descriptor, and returns what ends
+// the count when that is closed.
+func (c *countedTCP) Leave() io.Closer {
+	left := &countedEntry{in: c.in}
+	left.gone.Store(c.gone.Swap(true))
+	c.TCPConn.Close()
+	return left
+}
 
 type counted struct {
 	net.Conn

@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"testing"
 
@@ -70,5 +71,47 @@ func TestPool_ConnectionOfAddedExit_CanWhatItCould(t *testing.T) {
 	c.(agent.DrainTeller).OnDrain(func() { t.Error("told of a drain") })()
 	if err := errors.Join(c.(agent.Resetter).SetLinger(0), c.(agent.HalfCloser).CloseWrite()); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("can what its connection cannot: %v", err)
+	}
+}
+
+// A connection whose socket is left to another descriptor counts until what it has left is
+// closed, and once.
+func TestPool_LocalConnectionLeft_CountsUntilItsEnd(t *testing.T) {
+	target, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	p, err := agent.NewPool(agent.PoolOptions{LocalOnly: true, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	exit, err := agent.Direct(agent.DirectOptions{AllowPrivate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Add(exit); err != nil {
+		t.Fatal(err)
+	}
+	for _, closedBefore := range []bool{false, true} {
+		c := dial(t, selectOne(t, p, agent.Query{}), target.Addr().String())
+		want := 1
+		if closedBefore {
+			c.Close()
+			want = 0
+		}
+		left := c.(interface{ Leave() io.Closer }).Leave()
+		if _, err := c.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("the socket is open: %v", err)
+		}
+		c.Close()
+		if n := p.Agents()[0].Sessions; n != want {
+			t.Errorf("%d sessions, want %d", n, want)
+		}
+		left.Close()
+		left.Close()
+		if n := p.Agents()[0].Sessions; n != 0 {
+			t.Errorf("%d sessions after the end", n)
+		}
 	}
 }

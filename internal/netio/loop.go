@@ -2,6 +2,7 @@ package netio
 
 import (
 	"crypto/tls"
+	"io"
 	"net"
 	"runtime"
 	"sync"
@@ -59,7 +60,7 @@ type LoopOwner interface {
 type LoopConn struct {
 	loop  *Loop
 	owner LoopOwner
-	outer net.Conn   // what was joined, when it wraps its socket; nil: it was the socket
+	outer io.Closer  // closed with it: what was joined, or what that left; nil: it was the socket
 	tls   *tlsSocket // nil: a socket without TLS
 
 	mu     sync.Mutex // guards fd against whoever is not in the loop
@@ -75,24 +76,24 @@ const (
 )
 
 // Join takes the sockets of an owner over: the connections are closed and may not
-// be used any more, while the descriptors live on in what is returned. Nothing
-// happens before the owner calls Want. It returns nil, and changes nothing, where
+// be used any more, while the descriptors live on in joined, which has as many elements.
+// Nothing happens before the owner calls Want. It returns false, and changes nothing, where
 // one of them is neither a socket and nothing else nor a tls.Conn over what ForTLS
 // returned of one, or where the system offers no loop. TLS has shaken hands, and does
 // not negotiate again.
-func (l *Loop) Join(owner LoopOwner, conns ...net.Conn) []*LoopConn {
-	joined := make([]*LoopConn, 0, len(conns))
-	for _, conn := range conns {
+func (l *Loop) Join(owner LoopOwner, joined []LoopConn, conns ...net.Conn) bool {
+	for i, conn := range conns {
 		s := below(conn)
 		if s != nil {
 			conn = s.Conn
 		}
 		fd, err := duplicate(conn)
 		if err != nil {
-			abandonAll(joined)
-			return nil
+			abandonAll(joined[:i])
+			return false
 		}
-		joined = append(joined, &LoopConn{loop: l, owner: owner, tls: s, fd: fd, slot: -1})
+		c := &joined[i]
+		c.loop, c.owner, c.tls, c.fd, c.slot = l, owner, s, fd, -1
 	}
 	l.mu.Lock()
 	if l.poller == nil {
@@ -100,7 +101,7 @@ func (l *Loop) Join(owner LoopOwner, conns ...net.Conn) []*LoopConn {
 		if err != nil {
 			l.mu.Unlock()
 			abandonAll(joined)
-			return nil
+			return false
 		}
 		l.poller, l.buffer = p, make([]byte, loopBuffer)
 		go l.run(p)
@@ -111,24 +112,28 @@ func (l *Loop) Join(owner LoopOwner, conns ...net.Conn) []*LoopConn {
 		if s := joined[i].tls; s != nil {
 			secured := conn.(*tls.Conn)
 			conn = s.Conn
-			s.join(secured, joined[i])
+			s.join(secured, &joined[i])
 		}
 		// The poller of package net forgets the socket. No byte is lost: the other
 		// descriptor keeps it open.
-		if w, ok := conn.(wrapper); ok {
+		switch w := conn.(type) {
+		case leaver:
+			joined[i].outer = w.Leave()
+		case wrapper:
 			joined[i].outer = conn
 			w.Socket().Close()
-		} else {
+		default:
 			conn.Close()
 		}
 	}
-	return joined
+	return true
 }
 
 // abandonAll closes what no loop will have.
-func abandonAll(joined []*LoopConn) {
-	for _, c := range joined {
-		closeFD(c.fd)
+func abandonAll(joined []LoopConn) {
+	for i := range joined {
+		closeFD(joined[i].fd)
+		joined[i] = LoopConn{}
 	}
 }
 

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/farwire/farwire/internal/leak"
 	"github.com/farwire/farwire/internal/netio"
@@ -33,11 +35,11 @@ type echo struct {
 func newEcho(t *testing.T, l *netio.Loop, conn net.Conn) *echo {
 	t.Helper()
 	e := &echo{t: t, most: 64 << 10, ended: make(chan error, 1)}
-	conns := l.Join(e, conn)
-	if len(conns) != 1 {
+	joined := make([]netio.LoopConn, 1)
+	if !l.Join(e, joined, conn) {
 		t.Fatal("a socket cannot join")
 	}
-	e.conn = conns[0]
+	e.conn = &joined[0]
 	_, e.secured = conn.(*tls.Conn)
 	return e
 }
@@ -230,7 +232,7 @@ func TestLoop_NotASocket_JoinsNothing(t *testing.T) {
 	in, out := net.Pipe()
 	defer in.Close()
 	defer out.Close()
-	if joined := l.Join(&echo{t: t}, near, in); joined != nil {
+	if l.Join(&echo{t: t}, make([]netio.LoopConn, 2), near, in) {
 		t.Fatal("a pipe has joined")
 	}
 	if _, err := near.Write([]byte("x")); err != nil {
@@ -277,5 +279,62 @@ func TestLoops_Next_TakesTurns(t *testing.T) {
 	}
 	if ls.Next() != first {
 		t.Error("a loop is left out")
+	}
+}
+
+// A leaving connection counts something, and need not be kept for it.
+type leaving struct {
+	*net.TCPConn
+	closed *atomic.Int64
+}
+
+func (c *leaving) Socket() *net.TCPConn { return c.TCPConn }
+func (c *leaving) Leave() io.Closer     { c.TCPConn.Close(); return counts{c.closed} }
+
+type counts struct{ closed *atomic.Int64 }
+
+func (c counts) Close() error { c.closed.Add(1); return nil }
+
+// A connection whose wrapper leaves it is carried without what package net held for it,
+// and closes what the wrapper has left.
+func TestLoop_WrapperThatLeaves_IsNotKept(t *testing.T) {
+	var l netio.Loop
+	var closed atomic.Int64
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	far, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	near, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := weak.Make(near.(*net.TCPConn))
+	e := newEcho(t, &l, &leaving{near.(*net.TCPConn), &closed})
+	near = nil
+	e.conn.Call()
+	for range 100 {
+		if runtime.GC(); kept.Value() == nil {
+			break
+		}
+		if _, err := far.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(far, make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if kept.Value() != nil || closed.Load() != 0 {
+		t.Errorf("kept: %v, closed %d times", kept.Value() != nil, closed.Load())
+	}
+	far.Close()
+	<-e.ended
+	if closed.Load() != 1 {
+		t.Errorf("closed %d times", closed.Load())
 	}
 }

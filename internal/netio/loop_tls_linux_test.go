@@ -221,7 +221,7 @@ func TestLoop_TLSOverABareSocket_JoinsNothing(t *testing.T) {
 	var l netio.Loop
 	_, near, far := ends(t)
 	client, server := secured(t, near, far, tls.VersionTLS13)
-	if joined := l.Join(&echo{t: t}, client); joined != nil {
+	if l.Join(&echo{t: t}, make([]netio.LoopConn, 1), client) {
 		t.Fatal("it has joined")
 	}
 	go server.Write([]byte("x"))
@@ -238,7 +238,11 @@ func TestLoop_TLSClosed_SaysSoWhenAsked(t *testing.T) {
 		_, near, far := ends(t)
 		client, server := secured(t, netio.ForTLS(near), far, tls.VersionTLS13)
 		c := &closer{notify: notify, did: make(chan error, 1)}
-		c.conn = l.Join(c, client)[0]
+		joined := make([]netio.LoopConn, 1)
+		if !l.Join(c, joined, client) {
+			t.Fatal("it cannot join")
+		}
+		c.conn = &joined[0]
 		c.conn.Call()
 		if err := <-c.did; !errors.Is(err, net.ErrClosed) {
 			t.Errorf("a closed connection: %v", err)

@@ -18,6 +18,7 @@ package netio
 
 import (
 	"errors"
+	"io"
 	"net"
 	"time"
 	"weak"
@@ -52,6 +53,14 @@ func TCP(conn net.Conn) *net.TCPConn {
 // A wrapper does what it does beside reading and writing, like counting, and
 // lets its TCP connection be read and written directly.
 type wrapper interface{ Socket() *net.TCPConn }
+
+// A leaver is a wrapper that need not be kept, with all that package net holds for its
+// socket, until a connection ends that another descriptor lives on in.
+type leaver interface {
+	wrapper
+	// Leave closes the socket and returns what is left to close with the connection.
+	Leave() io.Closer
+}
 
 // WatchPeer has the kernel give a vanished peer up: one that is silent by
 // KeepAlive, and one that owes acknowledgements, or keeps its window shut, after

@@ -30,45 +30,39 @@ func (p *Pipe) startInLoop(loops *netio.Loops) bool {
 	if loops == nil || p.inflate != nil {
 		return false
 	}
-	owner := &loopOwner{p: p}
 	p.mu.Lock() // the clock runs already, and looks at the connections
-	conns := loops.Next().Join(owner, p.conn(Client), p.conn(Target))
-	if conns == nil {
+	if !loops.Next().Join((*loopOwner)(p), p.joined[:], p.conn(Client), p.conn(Target)) {
 		p.mu.Unlock()
 		return false
 	}
 	for i, f := range []*flow{&p.toTarget, &p.toClient} {
-		f.src, f.dst = conns[i], conns[1-i]
+		f.src, f.dst = &p.joined[i], &p.joined[1-i]
 	}
 	p.mu.Unlock()
-	conns[0].Call()
+	p.joined[0].Call()
 	return true
 }
 
-// A loopOwner is what a loop knows of a session.
-type loopOwner struct {
-	p       *Pipe
-	started bool
-	ended   bool
-}
+// A loopOwner is a Pipe as a loop knows it.
+type loopOwner Pipe
 
 // Called begins the session, and later follows the orders that were left.
 func (o *loopOwner) Called() {
 	defer o.settle()
 	defer o.recoverPanic()
-	for _, f := range []*flow{&o.p.toTarget, &o.p.toClient} {
-		if !o.started {
+	for _, f := range []*flow{&o.toTarget, &o.toClient} {
+		if !o.begun {
 			f.begin()
 		}
 		f.followInLoop()
 		f.readOnInLoop()
 	}
-	o.started = true
+	o.begun = true
 }
 
 // Ready writes what waits for c, or reads what c has.
 func (o *loopOwner) Ready(c *netio.LoopConn, read, write bool) {
-	from, to := &o.p.toTarget, &o.p.toClient
+	from, to := &o.toTarget, &o.toClient
 	if from.src != net.Conn(c) {
 		from, to = to, from
 	}
@@ -96,28 +90,28 @@ func (o *loopOwner) turn(c *netio.LoopConn, from, to *flow, read, write bool) (s
 // recoverPanic ends a session whose code has panicked; the loop goes on with others.
 func (o *loopOwner) recoverPanic() {
 	if v := recover(); v != nil {
-		o.p.panicked(v)
+		(*Pipe)(o).panicked(v)
 	}
 }
 
 // settle tells the loop what each flow waits for, and ends the session when both
 // wait for nothing more.
 func (o *loopOwner) settle() {
-	up, down := &o.p.toTarget, &o.p.toClient
-	if o.ended {
+	up, down := &o.toTarget, &o.toClient
+	if o.finished {
 		return
 	}
 	if up.overInLoop() && down.overInLoop() {
-		o.ended = true
+		o.finished = true
 		up.src.Close()
 		down.src.Close()
-		go o.p.finish() // it calls the host
+		go (*Pipe)(o).finish() // it calls the host
 		return
 	}
 	for _, f := range []*flow{up, down} {
 		reads := f.mode != over && f.rest == nil
 		if err := f.src.(*netio.LoopConn).Want(reads, f.other.rest != nil); err != nil {
-			o.p.Abort()
+			(*Pipe)(o).Abort()
 		}
 	}
 }

@@ -186,12 +186,15 @@ type Pipe struct {
 	toTarget, toClient flow
 	inflate            *inflater // of toTarget; nil: it needs none
 	done               func(Result)
-	running            atomic.Int32 // owners
+	running            atomic.Int32 // goroutines that own flows
+	begun, finished    bool         // in a loop
 
 	sides  [3]progress // by Side; mu guards this and what is below
 	mu     sync.Mutex  // never held while writing
 	result *Result     // nil: it has not begun to end
 	clock  clock
+
+	joined [2]netio.LoopConn // client and target, where a loop has the session
 }
 
 // settings is what stays of a Config.
