@@ -130,6 +130,7 @@ func (c *crawler) notePaceAndSignals(base *result) {
 func (c *crawler) readBase(ctx context.Context, r *result) *htmlpage.Page {
 	c.baseLang = r.evidence.Lang
 	page := r.page
+	c.readMenuPage(ctx, r, page)
 	c.settle(r)
 	c.readMenu(r, page)
 	c.readScriptMenu(ctx, r, page)

@@ -176,7 +176,7 @@ func (c *crawler) leavesDuplicate(ctx context.Context, e *entry, r *result) bool
 
 // leavesTool leaves out what serves for work on pages.
 func (c *crawler) leavesTool(ctx context.Context, e *entry, r *result) bool {
-	if !describe.IsTool(e.url, &r.evidence, c.inRoot(e, cmp.Or(r.evidence.Lang, c.baseLang)), c.siblings(e)) {
+	if !r.evidence.Piece && !describe.IsTool(e.url, &r.evidence, c.inRoot(e, cmp.Or(r.evidence.Lang, c.baseLang)), c.siblings(e)) {
 		return false
 	}
 	c.pass(ctx, e, &skipError{Reason: SkipTool, Detail: "says nothing of its own"})

@@ -277,7 +277,7 @@ func (c *crawler) takeEvidence(r *result, p *htmlpage.Page, lang string) {
 		Title: safetext.Cut(p.Title, 500), OpenTitle: safetext.Cut(p.OpenTitle, 500), Headline: safetext.Cut(p.Headline, 200),
 		SiteName: safetext.Cut(p.SiteName, 200), Publisher: safetext.Cut(p.Publisher, 200),
 		Crumbs: p.Crumbs, Edges: p.Edges, Blocks: blocks, Anchors: anchors,
-		Code: p.Code, Sum: p.Sum, Unsorted: p.Unsorted}
+		Code: p.Code, Piece: p.Piece, Sum: p.Sum, Unsorted: p.Unsorted}
 	for i, d := range p.Descriptions() {
 		if d = safetext.Cut(d, 4*c.DescLength); i == 0 {
 			r.evidence.Description = d

@@ -47,6 +47,50 @@ func (c *crawler) readScriptMenu(ctx context.Context, r *result, p *htmlpage.Pag
 	}
 }
 
+// readMenuPage reads the menu that the base page has in a file of its own, and puts its links
+// before those of the page.
+func (c *crawler) readMenuPage(ctx context.Context, r *result, p *htmlpage.Page) {
+	if p == nil || p.MenuPage == "" {
+		return
+	}
+	base := baseOf(r.final, p)
+	u := weburl.Resolve(base, p.MenuPage)
+	text, err := c.getMenu(ctx, u)
+	if err == nil && text != nil {
+		script := htmlpage.IsMenuOfScript(p.MenuPage)
+		var links []htmlpage.Link
+		if links, err = htmlpage.ReadMenuPage(ctx, text, script); err == nil {
+			if !script {
+				base = u
+			}
+			p.PutMenu(c.resolved(base, links), func(href string) string { return addressOf(baseOf(r.final, p), href) })
+		}
+	}
+	if err != nil {
+		c.note(u.String(), "Could not read the menu of the base page in "+u.String()+": "+detail(err))
+	}
+}
+
+// resolved are the links in scope, with whole addresses.
+func (c *crawler) resolved(base *url.URL, links []htmlpage.Link) []htmlpage.Link {
+	kept := links[:0]
+	for _, l := range links {
+		if to := weburl.Resolve(base, l.Href); to != nil && c.scope.Has(to) {
+			l.Href = to.String()
+			kept = append(kept, l)
+		}
+	}
+	return kept
+}
+
+// addressOf is the whole address of a link, or "".
+func addressOf(base *url.URL, href string) string {
+	if u := weburl.Resolve(base, href); u != nil {
+		return u.String()
+	}
+	return ""
+}
+
 // getMenu fetches the file of a menu; nil when it is out of scope or may not be asked for.
 func (c *crawler) getMenu(ctx context.Context, u *url.URL) ([]byte, error) {
 	if u == nil || !c.scope.Has(u) || !c.robots.Allowed(u) {

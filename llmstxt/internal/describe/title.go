@@ -58,6 +58,7 @@ func setTitles(pages []Page) affixes {
 	}
 	pages[0].Title = plain.CutWord(pages[0].Title, MaxTitle)
 	ofBooks(pages, count)
+	ofTemplate(pages, own, count)
 	// Where titles agree, or say only the site's name, and headings do not, the
 	// headings are the titles. "Synopsis" above several pages is not a title.
 	for i := 1; i < len(pages); i++ {
@@ -74,6 +75,41 @@ func setTitles(pages []Page) affixes {
 		p.Title = plain.CutWord(p.Title, MaxTitle)
 	}
 	return a
+}
+
+// ofTemplate names pages that all have the site's name for a title, as a generator writes it:
+// with the end of their breadcrumbs, or the heading, if hardly another page has it, or as their
+// address does.
+func ofTemplate(pages []Page, own []string, count map[string]int) {
+	site := pages[0].Title
+	if n := count[site]; n < leastBook || 2*n <= len(pages) {
+		return
+	}
+	ends, headings := map[string]int{}, map[string]int{}
+	end := func(i int) string {
+		if c := pages[i].Evidence.Crumbs; len(c) > 0 && c[len(c)-1] != site && !placeholder(c[len(c)-1]) {
+			return c[len(c)-1]
+		}
+		return ""
+	}
+	for i := range pages {
+		ends[end(i)]++
+		headings[own[i]]++
+	}
+	for i := 1; i < len(pages); i++ {
+		p, title := &pages[i], end(i)
+		if p.Title != site {
+			continue
+		}
+		if title == "" || ends[title] > 1 || count[title] > 0 {
+			if title = own[i]; title == "" || title == site || headings[title] > 2 {
+				title = urlTitle(p.URL)
+			}
+		}
+		count[site]--
+		count[title]++
+		p.Title = title
+	}
 }
 
 // named is the title of a page whose own is one of a template: og:title, or its heading h if no

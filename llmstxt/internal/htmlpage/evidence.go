@@ -30,12 +30,13 @@ type Evidence struct {
 	Versions    []string `json:"versions,omitempty"`    // paths of folders that hold versions, as its switcher shows them
 	Free        []string `json:"free,omitempty"`        // of its links, those that are no deeper: the next page, frames
 	Code        bool     `json:"code,omitempty"`        // its main content shows some
+	Piece       bool     `json:"piece,omitempty"`       // it is a piece of a page that only leads to others
 	Parts       []string `json:"parts,omitempty"`       // of its links, the frames that it is made of
 	Menu        []Entry  `json:"menu,omitempty"`        // of the base page: the links of its navigation
 }
 
 // EvidenceVersion is the version of what is kept of a page.
-const EvidenceVersion = 24
+const EvidenceVersion = 25
 
 // Size is about how many bytes of memory it takes.
 func (e *Evidence) Size() int {

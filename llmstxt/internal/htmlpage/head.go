@@ -81,6 +81,8 @@ func (s *scanner) meta() {
 		set(&s.names[fromApplication])
 	case "apple-mobile-web-app-title":
 		set(&s.names[fromHomeScreen])
+	case "docfx:navrel", "docfx:tocrel":
+		s.noteMenu(a[3], name == "docfx:tocrel")
 	default:
 		s.forbid(name, a[3])
 	}
@@ -132,6 +134,9 @@ func (s *scanner) script(kind, src string) {
 			if src != "" {
 				if s.MenuScript == "" && isMenuScript(src) {
 					s.MenuScript = src
+				}
+				if s.MenuPage == "" && IsMenuOfScript(src) {
+					s.MenuPage = src
 				}
 				s.scriptBytes += 4096 // unknown; a page whose words come from it has a large one
 			}

@@ -153,7 +153,7 @@ func (s *scanner) addLink(l Link) {
 
 // MapAddresses has all addresses of a page that are asked for be what to makes of them.
 func (p *Page) MapAddresses(to func(string) string) {
-	for _, s := range []*string{&p.Canonical, &p.Refresh, &p.Base, &p.Sitemap, &p.Twin, &p.MenuScript, &p.Up} {
+	for _, s := range []*string{&p.Canonical, &p.Refresh, &p.Base, &p.Sitemap, &p.Twin, &p.MenuScript, &p.MenuPage, &p.Up} {
 		*s = to(*s)
 	}
 	for _, links := range [][]Link{p.Links, p.Alternates, p.Choices} {

@@ -48,7 +48,11 @@ func (s *scanner) noscript(raw []byte) {
 				s.Reloads = s.Reloads || Reloads(a[1])
 			}
 		case atom.Iframe, atom.Frame:
-			s.addLink(Link{Href: in.attrs("src")[0], Free: true})
+			src := in.attrs("src")[0]
+			if s.MenuPage == "" && s.nav.within > 0 {
+				s.MenuPage = src
+			}
+			s.addLink(Link{Href: src, Free: true})
 		case atom.A:
 			s.addLink(Link{Href: in.attrs("href")[0]})
 		}

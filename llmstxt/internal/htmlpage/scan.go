@@ -48,12 +48,14 @@ type Page struct {
 	Choices                    []Link // whose words are versions
 	Twin                       string // href of the page in Markdown
 	MenuScript                 string // address of the script that writes its navigation
+	MenuPage                   string // address of the file that its navigation is in
 	App                        *MarkdownApp
 	Up                         string   // href of the page above this one
 	Crumbs                     []string // breadcrumb texts, outermost first
 	Edges                      []string // texts that stand before and behind the main content
 	Password, Address          bool     // it asks for one, or for an address of e-mail, in its main content
 	Frames                     bool     // it is made of frames
+	Piece                      bool     // it is a piece of a page that only leads to others
 	Code                       bool     // it shows some, outside of navigation
 	Short                      string   // the page's text, if there is little of it
 	Sum                        string   // of title and text, "" if there is next to none
@@ -118,7 +120,7 @@ type scanner struct {
 	signClass bool           // which is a sign's
 	nav       navScanner
 
-	inTitle              bool
+	inTitle, document    bool      // document: it has an <html>, <body> or <title>
 	linked               int       // scripts of linked data so far
 	skip                 atom.Atom // the element whose content is not main content
 	skipDepth            int
@@ -217,6 +219,7 @@ func Parse(ctx context.Context, page []byte, need int) (*Page, error) {
 	s.redirect()
 	s.region(len(page), need)
 	s.followInlined()
+	s.Piece = s.isMenu()
 	s.dropDeeds()
 	s.Edges = s.edges()
 	s.main, s.whole = page[s.from:s.to], page[s.wholeFrom:s.wholeEnd]

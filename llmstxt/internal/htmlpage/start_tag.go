@@ -80,11 +80,13 @@ func (s *scanner) navigates() bool { return s.skipDepth > 0 || s.header > 0 || s
 func (s *scanner) headTag() bool {
 	switch s.tag {
 	case atom.Html:
+		s.document = true
 		a := s.attrs("lang", "xml:lang")
 		s.says(fromLang, a[0])
 		s.says(fromXMLLang, a[1])
 	case atom.Title:
 		s.inTitle = s.skip != atom.Svg
+		s.document = s.document || s.inTitle
 	case atom.Meta:
 		s.meta()
 	case atom.Link:
@@ -101,6 +103,7 @@ func (s *scanner) headTag() bool {
 	case atom.Noscript:
 		s.noscript(s.rawText())
 	case atom.Body:
+		s.document = true
 		if onload := s.attrs("onload")[0]; onload != "" {
 			s.leads([]byte(onload))
 		}
