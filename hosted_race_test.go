@@ -104,26 +104,29 @@ func TestHosted_ManyCrawlsAtOnce_QuotaHoldsAndNoneFails(t *testing.T) {
 	}
 }
 
-// What a crawl has saved is not removed by another one whose list is older.
-func TestHosted_ListIsOlderThanASave_FileStays(t *testing.T) {
-	store := &removableFiles{}
-	w := newWorld(t, func(o *farwire.Options) { o.Storage = store })
-	w.gw.SetHosted(2, 1<<30)
-	s := newSite(t, threePages)
-	crawl := func(site int) string {
-		return w.crawled(testKey, fmt.Sprintf(`{"url":"%s/?site=%d"}`, s.URL, site)).one(t, "url").Content
-	}
-	oldest := strings.TrimPrefix(crawl(0), "https://files.test/")
-	crawl(1)
-	var first atomic.Bool
-	store.listed = func() {
-		if first.CompareAndSwap(false, true) {
-			crawl(0)
+// What a crawl has saved is not removed by another one whose list is older, and a crawl does
+// not wait for a list: neither for that of the caller nor for that of its own folder.
+func TestHosted_SaveDuringAList_GoesOnAndFileStays(t *testing.T) {
+	for nth, what := range []string{"of the caller", "of the folder"} {
+		store := &removableFiles{}
+		w := newWorld(t, func(o *farwire.Options) { o.Storage = store })
+		w.gw.SetHosted(2, 1<<30)
+		s := newSite(t, threePages)
+		crawl := func(site int) string {
+			return w.crawled(testKey, fmt.Sprintf(`{"url":"%s/?site=%d"}`, s.URL, site)).one(t, "url").Content
 		}
-	}
-	crawl(2)
-	if _, there := store.files[oldest]; !there {
-		t.Errorf("a file that was saved after the list was made is gone")
+		oldest := strings.TrimPrefix(crawl(0), "https://files.test/")
+		crawl(1)
+		var lists atomic.Int32
+		store.listed = func() {
+			if int(lists.Add(1)) == nth+1 {
+				crawl(0)
+			}
+		}
+		crawl(2)
+		if _, there := store.files[oldest]; !there {
+			t.Errorf("a file that was saved during the list %s is gone", what)
+		}
 	}
 }
 

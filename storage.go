@@ -300,14 +300,14 @@ func (g *Gateway) trim(ctx context.Context, store FileRemover, subject string, s
 		return err
 	}
 	for _, folder := range gone {
-		err := pass.Remove(folder, func() error {
-			now, err := listFiles(ctx, store, folder) // another gateway may have saved there
-			if err != nil || !hosting.SameBelow(folder, stored, now) {
-				return err
-			}
-			return store.Remove(ctx, folder)
-		})
+		now, err := listFiles(ctx, store, folder) // another gateway may have saved there
 		if err != nil {
+			return err
+		}
+		if !hosting.SameBelow(folder, stored, now) {
+			continue
+		}
+		if err := pass.Remove(folder, func() error { return store.Remove(ctx, folder) }); err != nil {
 			return err
 		}
 	}
