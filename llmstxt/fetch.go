@@ -210,7 +210,7 @@ func (c *crawler) once(ctx context.Context, r *result, q *pace.Request) (next *u
 	case httphead.MayPass(code):
 		return nil, retry{again: true}, &skipError{Reason: SkipStatus, Detail: statusText(code), lost: true}
 	case code == http.StatusMultipleChoices && !r.twinOnly: // a page for people that leads to the choices
-	case code != http.StatusOK && code != http.StatusNonAuthoritativeInfo:
+	case code != http.StatusOK && code != http.StatusNonAuthoritativeInfo && !httphead.IsWhole(resp):
 		c.pace.Answered()
 		return nil, retry{}, &skipError{Reason: SkipStatus, Detail: statusText(code)}
 	}

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"compress/zlib"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -131,6 +132,27 @@ func TestCrawl_RobotsAndSiteMapOfOtherSuccess_AreRead(t *testing.T) {
 		w := &web{pages: map[string]answer{"http://docs.test/": doc("Start", "/a"), "http://docs.test/a": doc("A"), "http://docs.test/robots.txt": a}}
 		if s, err := llmstxt.Crawl(t.Context(), "http://docs.test/", llmstxt.Options{Client: w.client()}); err != nil || len(s.Pages) != 2 {
 			t.Errorf("%d: %v", a.status, err)
+		}
+	}
+}
+
+// An answer that is a part, to a request that asked for none, is a page where the part is all
+// there is; a real part is not.
+func TestCrawl_PartialContent_IsAPageWhenWhole(t *testing.T) {
+	for header, want := range map[string]bool{
+		"bytes 0-%d/%d": true, "BYTES 0-%d/%d": true, "bytes 0-%d/9%d": false, "bytes 1-%d/%d": false, "bytes 0-%d/*": false,
+		"lines 0-%d/%d": false, "bytes %d/%d": false, "bytes 00-%d/%d": false, "": false,
+	} {
+		part := doc("Part")
+		part.status = 206
+		if part.header = map[string]string{"Content-Type": "text/html"}; header != "" {
+			n := []any{len(part.body) - 1, len(part.body)}
+			part.header["Content-Range"] = fmt.Sprintf(header, n[:strings.Count(header, "%d")]...)
+		}
+		w := &web{pages: map[string]answer{"http://docs.test/": doc("Start", "/a"), "http://docs.test/a": part}}
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+		if got := len(s.Pages) == 2; got != want || !want && reasons(s)["/a"] != llmstxt.SkipStatus {
+			t.Errorf("%q: is a page: %t, want %t; %v", header, got, want, s.Skipped)
 		}
 	}
 }

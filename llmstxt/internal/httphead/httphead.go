@@ -171,6 +171,17 @@ func Challenge(resp *http.Response) string {
 	return ""
 }
 
+// IsWhole reports whether an answer to a request without a range is a part that is all there
+// is, as some caches send it: "Content-Range: bytes 0-99/100" (RFC 9110, section 14.4).
+func IsWhole(resp *http.Response) bool {
+	unit, part, _ := strings.Cut(strings.TrimSpace(resp.Header.Get("Content-Range")), " ")
+	last, length, _ := strings.Cut(strings.TrimPrefix(part, "0-"), "/")
+	n, err := strconv.ParseInt(last, 10, 64)
+	total, totalErr := strconv.ParseInt(length, 10, 64)
+	return resp.StatusCode == http.StatusPartialContent && strings.EqualFold(unit, "bytes") && strings.HasPrefix(part, "0-") &&
+		err == nil && totalErr == nil && n >= 0 && n == total-1
+}
+
 // Signals are the values of a page's own headers.
 func Signals(h http.Header) []string {
 	return append(h.Values("Content-Signal"), h.Values("Content-Usage")...)
