@@ -279,6 +279,7 @@ func (c *crawler) takeEvidence(r *result, p *htmlpage.Page, lang string) {
 		Crumbs: p.Crumbs, Edges: p.Edges, Blocks: blocks, Anchors: anchors,
 		Code: p.Code, Piece: p.Piece, Sum: p.Sum, Unsorted: p.Unsorted}
 	for i, d := range p.Descriptions() {
+		d = htmlpage.WithoutSigns(d, blocks)
 		if d = safetext.Cut(d, 4*c.DescLength); i == 0 {
 			r.evidence.Description = d
 		} else {

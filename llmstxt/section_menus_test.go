@@ -2,6 +2,7 @@ package llmstxt_test
 
 import (
 	"fmt"
+	"path"
 	"strings"
 	"testing"
 )
@@ -102,6 +103,27 @@ func TestSections_ColumnsOfABlock_AreItsSections(t *testing.T) {
 		w.pages["http://docs.test/"] = html("<title>Tea</title>" + body + "</div></li><li>" + page() + "</li></ul></nav><main><h1>Tea</h1><p>" + gadget + "</p></main>")
 		if got, want := contents(t, w, "http://docs.test/"), "Use 2, Care 2, Repair 2, General 1"; got != want {
 			t.Errorf("%s: %s, want %s", heading, got, want)
+		}
+	}
+}
+
+// The button that leads to the next page names no folder.
+func TestSections_StepToTheNextPage_NamesNothing(t *testing.T) {
+	for label, want := range map[string]string{
+		"<span>Next</span><span>Lid</span>":      "Reference 3, Tips 2",
+		"<b>Previous</b> <i>lid</i>":             "Reference 3, Tips 2",
+		"Next steps":                             "Next steps 3, Tips 2",
+		"<span>Next</span><span>Lid Size</span>": "Next Lid Size 3, Tips 2",
+	} {
+		w := &web{pages: map[string]answer{}}
+		links := ""
+		for _, l := range []string{"/reference/lid/", "/reference/spout/", "/reference/handle/", "/tips/tea/", "/tips/coffee/"} {
+			w.pages["http://docs.test"+l] = doc("The " + path.Base(l))
+			links += "<p>" + gadget + " <a href=" + l + ">See " + path.Base(l) + "</a>."
+		}
+		w.pages["http://docs.test/"] = html("<title>Tea</title><main><h1>Tea</h1>" + links + "</main><nav><a href=/reference/lid/>" + label + "</a></nav>")
+		if got := contents(t, w, "http://docs.test/"); got != want {
+			t.Errorf("%s: %s, want %s", label, got, want)
 		}
 	}
 }

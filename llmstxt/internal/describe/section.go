@@ -310,7 +310,7 @@ func menuNames(menu []htmlpage.Entry, dir string) map[string]string {
 		if err != nil {
 			continue
 		}
-		if rest, ok := strings.CutPrefix(u.Path, dir); ok && !step[plain.Key(m.Name)] && !vague(m.Name) {
+		if rest, ok := strings.CutPrefix(u.Path, dir); ok && !step[plain.Key(m.Name)] && !isStepTo(m) && !vague(m.Name) {
 			seg, _, _ := strings.Cut(rest, "/")
 			names[seg] = m.Name
 			count[seg]++
@@ -322,6 +322,12 @@ func menuNames(menu []htmlpage.Entry, dir string) map[string]string {
 		}
 	}
 	return names
+}
+
+// isStepTo reports what a link to the next page says: the word for that, and the page's name.
+func isStepTo(m htmlpage.Entry) bool {
+	word, name, ok := strings.Cut(m.Name, " ")
+	return ok && step[plain.Key(word)] && plain.Key(name) == plain.Key(urlTitle(m.URL))
 }
 
 // step are words for the page that comes next and others like it, which name no

@@ -305,11 +305,7 @@ func (w *walker) anchor(n *html.Node) {
 		return
 	}
 	t := plain.OneLine(nodeText(n))
-	switch t {
-	case "", "¶", "#", "§", "🔗", "\uf0c1", "⚓", "◆", "Permalink", "Link":
-		return
-	}
-	if w.more(attr(n, "href"), t) || continued(w.text) {
+	if t == "" || t == "Link" || isPermalink(t) || strings.HasPrefix(attr(n, "href"), "#") && namesPlace(t) || w.more(attr(n, "href"), t) || continued(w.text) {
 		return
 	}
 	step := leadsOn(n)

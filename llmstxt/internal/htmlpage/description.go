@@ -109,3 +109,30 @@ func touches(text string, from, to int) bool {
 	behind, _ := utf8.DecodeRuneInString(text[to:])
 	return unicode.IsLetter(before) || unicode.IsDigit(before) || unicode.IsLetter(behind) || unicode.IsDigit(behind)
 }
+
+// WithoutSigns is a description without what generators leave in it of the page's Markdown or
+// HTML: the sign of its first item, and headings with the signs of their addresses, of which
+// blocks are the page's, as Hugo makes "Pots # Tea is made in them." of a heading and a paragraph.
+func WithoutSigns(text string, blocks []Block) string {
+	if rest, ok := strings.CutPrefix(text, "- "); ok && rest != "" {
+		text = rest
+	}
+	for _, b := range blocks {
+		if !strings.Contains(text, " # ") && !strings.Contains(text, " ¶ ") {
+			break
+		}
+		if b.Text == "" || b.Kind != Heading && b.Kind != Title {
+			continue
+		}
+		for _, sign := range []string{" # ", " ¶ "} {
+			at := strings.Index(text, b.Text+sign)
+			if at < 0 || at > 0 && text[at-1] != ' ' {
+				continue
+			}
+			if rest := text[:at] + text[at+len(b.Text)+len(sign):]; rest != "" {
+				text = rest
+			}
+		}
+	}
+	return text
+}

@@ -194,6 +194,10 @@ func (m *marker) start(tag atom.Atom) {
 		if !m.showsTemplate() {
 			m.skipping(tag, closed)
 		}
+	case atom.Label:
+		if m.hints && !m.pre && isPeripheral(m.attrs("class")[0], "") {
+			m.skipping(tag, closed) // opens a menu
+		}
 	case atom.Input:
 		m.task()
 	case atom.Br:
@@ -206,7 +210,7 @@ func (m *marker) start(tag atom.Atom) {
 		m.spill()
 	case atom.A:
 		switch a := m.attrs("href", "class", "role"); {
-		case m.hints && isStep(a[1]) && !m.pre && len(m.line) == 0:
+		case m.hints && !m.pre && len(m.line) == 0 && (isStep(a[1]) || isEditing(a[0]) && m.alone()):
 			m.skipping(tag, closed)
 		case !m.leadsWithin(a[0]) || closed || !m.innerLink(a[1], a[2]):
 			m.open(tag, "", a[0])

@@ -23,7 +23,7 @@ func (m *marker) innerLink(class, role string) bool {
 		return false
 	}
 	switch {
-	case isPermalink(text), isWayBack(text), isMore(text):
+	case isPermalink(text), namesPlace(text), isWayBack(text), isMore(text):
 	case raised || role == "doc-noteref" || hasWord(class, "footnote", "footnotes", "noteref"):
 		sign := noteSign(text)
 		if sign == "" {
@@ -37,6 +37,15 @@ func (m *marker) innerLink(class, role string) bool {
 	m.pos = end
 	return true
 }
+
+// namesPlace reports the words of a link to what it stands beside, as ExDoc has them for those who
+// hear the page: "Link to this section".
+func namesPlace(text string) bool {
+	what, ok := strings.CutPrefix(text, "Link to this ")
+	return ok && len(what) <= maxPlace && !strings.Contains(what, " ")
+}
+
+const maxPlace = 20 // bytes of the word for a place: "section", "function"
 
 // leadsWithin reports the address of a place on the page. That of "More..." may have the page's
 // own name in it.

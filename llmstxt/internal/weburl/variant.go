@@ -13,7 +13,7 @@ import (
 // /docs/install, /fr/install and /install.
 
 var (
-	numbered = regexp.MustCompile(`^(?:v\d+|(?:v|version-|release-|rel-|latest-v)?\d+(?:\.(?:\d+|x))+(?:[-.]?(?:alpha|beta|rc|pre|preview|dev|lts|m|snapshot|final|ga|release|sp)[-.]?\d*)?|v?\d+\.x|latest-v?\d+)$`)
+	numbered = regexp.MustCompile(`^(?:v\d+|pre-?v?\d+(?:\.(?:\d+|x))+|(?:v|version-|release-|rel-|latest-v)?\d+(?:\.(?:\d+|x))+(?:[-.]?(?:alpha|beta|rc|pre|preview|dev|lts|m|snapshot|final|ga|release|sp)[-.]?\d*)?|v?\d+\.x|latest-v?\d+)$`)
 	named    = map[string]int{"latest": 3, "stable": 3, "current": 3, "release": 3, "lts": 2, "next": -1, "dev": -1, "devel": -1, "develop": -1, "beta": -1, "preview": -1, "snapshot": -1,
 		"main": -1, "master": -1, "trunk": -1, "nightly": -1, "edge": -1, "canary": -1, "unstable": -1, "unreleased": -1, "head": -1}
 	language = regexp.MustCompile(`^[A-Za-z]{2,3}(?:[-_](?:[A-Za-z]{2}|[A-Za-z]{4}|\d{3}))?$`)
