@@ -96,7 +96,9 @@ func Serve(ctx context.Context, p Passage, w http.ResponseWriter, in *http.Reque
 	if early.old {
 		delete(header, "Expect") // it is ignored (RFC 9110, section 10.1.1)
 	}
-	early.waits.Store(in.ProtoMajor == 1 && httpguts.HeaderValuesContainsToken(header["Expect"], "100-continue"))
+	expects := httpguts.HeaderValuesContainsToken(header["Expect"], "100-continue")
+	early.once = expects || in.ProtoMajor > 1
+	early.waits.Store(expects && in.ProtoMajor == 1)
 	r.trace.Got1xxResponse = early.pass
 	out := (&http.Request{
 		Method: in.Method, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header, ContentLength: in.ContentLength,
@@ -187,6 +189,7 @@ type interim struct {
 	change interface{ Early(http.Header) }
 	panics *panics
 	waits  atomic.Bool // the client, for a 100, and net/http would write one of its own
+	once   bool        // it gets one 100: some send the body with each. Over HTTP/2 net/http says it
 	mu     sync.Mutex
 	over   bool
 }
@@ -218,6 +221,9 @@ func (i *interim) write(status int, header textproto.MIMEHeader) {
 		return
 	}
 	if status == http.StatusContinue {
+		if i.once && !i.waits.Load() {
+			return
+		}
 		i.waits.Store(false)
 	}
 	h := i.w.Header()

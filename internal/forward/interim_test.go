@@ -118,6 +118,54 @@ func TestServe_ExpectAndInterimAnswersAtOnce_AreNotMixed(t *testing.T) {
 	}
 }
 
+// A client that expects a 100 gets one, whenever the target says it and how often: Node's
+// "continue" event, for one, comes with each, and sends the body.
+func TestServe_SeveralContinues_AreOne(t *testing.T) {
+	for name, c := range map[string]struct{ before, behind int }{
+		"late": {0, 1}, "twice": {2, 0}, "before and behind the body": {1, 1}, "never": {0, 0},
+	} {
+		for _, proto := range []int{1, 2} {
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				through(func(r *http.Request, trace *httptrace.ClientTrace) (*http.Response, error) {
+					for range c.before {
+						early(http.StatusContinue, trace)
+					}
+					if b, err := io.ReadAll(r.Body); string(b) != "data" {
+						t.Errorf("%s: body %q, %v", name, b, err)
+					}
+					for range c.behind {
+						early(http.StatusContinue, trace)
+					}
+					return ok, nil
+				}, w, r, func() {})
+			}))
+			server.EnableHTTP2 = proto == 2
+			server.StartTLS()
+			said := 0
+			ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(status int, _ textproto.MIMEHeader) error {
+				if status == http.StatusContinue {
+					said++
+				}
+				return nil
+			}})
+			req, err := http.NewRequestWithContext(ctx, "PUT", server.URL, strings.NewReader("data"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Expect", "100-continue")
+			resp, err := server.Client().Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.ProtoMajor != proto || resp.StatusCode != http.StatusOK || said != 1 {
+				t.Errorf("%s: %s %d, 100 was said %d times", name, resp.Proto, resp.StatusCode, said)
+			}
+			server.Close()
+		}
+	}
+}
+
 // Over HTTP/2 both have frames of their own.
 func TestServe_ExpectOverHTTP2_HintsPass(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
