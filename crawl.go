@@ -106,7 +106,13 @@ func (c *crawl) serve(w http.ResponseWriter, r *http.Request) {
 		opening.CloseAfterLast(conn)
 		return
 	}
-	c.run(client.Keep())
+	ws, err := client.Keep()
+	if err != nil {
+		c.result.Err = err
+		conn.Close()
+		return
+	}
+	c.run(ws)
 }
 
 // admit finds out whose crawl it is. Until the upgrade is answered the

@@ -84,47 +84,36 @@ func validNonce(keys []string) bool {
 	return err == nil && len(nonce) == 16
 }
 
-// A Client is a client's WebSocket in our hands. Until the pipe takes over, a
-// recorder below coder/websocket keeps what was read, so that no byte that the
-// client sent early is lost in a buffer.
+// A Client is a client's WebSocket in our hands, whose first message is read here. Most
+// send it in one frame, which Ask reads itself; coder/websocket has the others. A recorder
+// below that keeps what was read, so that no byte that the client sent early is lost in a
+// buffer.
 type Client struct {
 	// Conn is the connection below, for whoever takes it over after Release.
 	Conn net.Conn
 
-	ws      *websocket.Conn
-	rec     *recorder
-	deflate bool // was agreed on
+	request  *http.Request
+	protocol string
+	deflate  bool   // was agreed on
+	early    []byte // what was read and not used, until ws has it
+
+	ws  *websocket.Conn // nil: nothing has needed it
+	rec *recorder       // likewise
 }
 
-// Accept answers the upgrade, with a subprotocol unless it is empty: browsers drop the
-// connection when they offered some and get none. stateless says that permessage-deflate
-// is agreed on, as deflate.Stateless.
+// Accept answers an upgrade that has passed Check, with a subprotocol unless it is empty:
+// browsers drop the connection when they offered some and get none. stateless says that
+// permessage-deflate is agreed on, as deflate.Stateless.
 func Accept(w http.ResponseWriter, r *http.Request, protocol string, stateless bool) (*Client, error) {
-	opts := &websocket.AcceptOptions{InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled}
-	if protocol != "" {
-		opts.Subprotocols = []string{protocol}
-		// Subprotocols differ by case. coder/websocket, which ignores it, would
-		// answer with another that was offered earlier.
-		r = r.WithContext(r.Context())
-		r.Header = r.Header.Clone()
-		r.Header.Set("Sec-WebSocket-Protocol", protocol)
-	}
+	extensions := ""
 	if stateless {
-		// Of this offer the library makes this answer.
-		r = r.WithContext(r.Context())
-		r.Header = r.Header.Clone()
-		r.Header.Set("Sec-WebSocket-Extensions", deflate.Stateless)
-		opts.CompressionMode = websocket.CompressionContextTakeover
+		extensions = deflate.Stateless
 	}
-	var rec *recorder
-	ws, err := upgrade.WebSocket(w, r, opts, func(conn net.Conn, early []byte) net.Conn {
-		rec = &recorder{Conn: conn, seen: early}
-		return rec
-	})
+	conn, early, err := Switch(w, r, protocol, extensions)
 	if err != nil {
 		return nil, err
 	}
-	return &Client{rec.Conn, ws, rec, stateless}, nil
+	return &Client{Conn: conn, request: r, protocol: protocol, deflate: stateless, early: early}, nil
 }
 
 // Switch answers an upgrade that has passed Check, with a subprotocol and extensions unless
@@ -146,20 +135,37 @@ func Switch(w http.ResponseWriter, r *http.Request, protocol, extensions string)
 // with the recorder. It must be called unless the recorder is handed over: one
 // of its Conns that is merely forgotten is never collected, because it refers
 // to itself and has a finalizer.
-func (c *Client) Release() { c.ws.CloseNow() }
+func (c *Client) Release() {
+	if c.ws != nil {
+		c.ws.CloseNow()
+	}
+}
 
 // Early returns what the client has sent behind its first message.
-func (c *Client) Early() []byte { return c.rec.seen }
+func (c *Client) Early() []byte {
+	if c.rec != nil {
+		return c.rec.seen
+	}
+	return c.early
+}
 
 // Failed says what is wrong with the first message by rules that coder/websocket
 // does not hold; nil: nothing.
-func (c *Client) Failed() error { return c.rec.failed }
+func (c *Client) Failed() error {
+	if c.rec == nil {
+		return nil
+	}
+	return c.rec.failed
+}
 
 // Keep leaves the connection to coder/websocket for good, and returns it. Nobody may
-// be using it meanwhile.
-func (c *Client) Keep() *websocket.Conn {
+// be using it meanwhile. After an error it is still the caller's to close.
+func (c *Client) Keep() (*websocket.Conn, error) {
+	if err := c.hand(); err != nil {
+		return nil, err
+	}
 	c.rec.handed, c.rec.seen = true, nil
-	return c.ws
+	return c.ws, nil
 }
 
 // Offered returns the subprotocols that a client offers, in its order.
@@ -175,96 +181,10 @@ func Offered(r *http.Request) []string {
 	return list
 }
 
-// A recorder keeps what is read, and lets nobody but its owner close: a
-// coder/websocket Conn closes its connection when it is collected.
-type recorder struct {
-	net.Conn
-	seen   []byte                // what lies behind the first message; without one, all
-	first  *wsframe.FirstMessage // nil: none is read
-	came   int                   // bytes, up to the end of the first message
-	failed error                 // what is wrong with the first message
-	closed bool                  // a close frame was written
-	handed bool                  // to coder/websocket, which keeps the connection
-}
-
-// readFirst keeps no more of the first message than coder/websocket does, and
-// fails where a frame announces more than that may have.
-func (c *recorder) readFirst(deflate bool) {
-	c.first = wsframe.NewFirstMessage(deflate, Limit)
-	c.record(c.take())
-}
-
-func (c *recorder) take() []byte {
-	b := c.seen
-	c.seen = nil
-	return b
-}
-
-// record keeps what was read.
-func (c *recorder) record(b []byte) {
-	if c.first != nil && !c.first.Done() {
-		if c.failed != nil {
-			return
-		}
-		c.came += len(b)
-		if b, c.failed = c.first.Take(b); c.failed != nil {
-			return
-		}
-	}
-	c.seen = append(c.seen, b...)
-}
-
-// Fragments and pings make a message longer on the wire than it is. Beyond this a
-// client is not about to say something.
-const maxRecorded = 2 * Limit
-
-var errTooMuch = errors.New("too much before the first message")
-
-func (c *recorder) Read(b []byte) (int, error) {
-	if c.handed {
-		return c.Conn.Read(b)
-	}
-	switch {
-	case errors.Is(c.failed, wsframe.ErrTooLong):
-		return 0, c.failed
-	case max(len(c.seen), c.came) >= maxRecorded:
-		return 0, errTooMuch
-	}
-	n, err := c.Conn.Read(b)
-	c.record(b[:n])
-	if errors.Is(c.failed, wsframe.ErrTooLong) {
-		return 0, c.failed
-	}
-	return n, err
-}
-
-// Write notes whether coder/websocket, which writes a frame at a time, has
-// answered a breach of the protocol itself. It does so for some and not for
-// others; the reason is in our words in any case.
-func (c *recorder) Write(b []byte) (int, error) {
-	if len(b) == 0 || b[0]&0x0f != wsframe.OpClose {
-		return c.Conn.Write(b)
-	}
-	c.closed = true
-	if len(b) >= 4 && int(b[2])<<8|int(b[3]) == wsframe.CloseProtocol {
-		_, err := c.Conn.Write(wsframe.AppendClose(nil, wsframe.CloseProtocol, ErrBrokenFrame.Text))
-		return len(b), err
-	}
-	return c.Conn.Write(b)
-}
-
-func (c *recorder) Close() error {
-	if c.handed {
-		return c.Conn.Close()
-	}
-	return nil
-}
-
 // Ask waits for the client's one JSON message; what says in a refusal what it
 // is. The time runs for all of it; neither pings nor a byte now and then extend
 // it. The context ends the wait too.
 func (c *Client) Ask(ctx context.Context, what string) ([]byte, error) {
-	c.rec.readFirst(c.deflate)
 	conn := c.Conn
 	if err := conn.SetDeadline(time.Now().Add(Timeout)); err != nil {
 		return nil, ErrGone
@@ -272,6 +192,33 @@ func (c *Client) Ask(ctx context.Context, what string) ([]byte, error) {
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 
+	msg, err := c.plainMessage()
+	if err != nil {
+		return nil, c.askFailure(ctx, what, err)
+	}
+	if msg == nil {
+		if msg, err = c.otherMessage(ctx, what); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case !utf8.Valid(msg):
+		return nil, fault.Invalidf("the first message is not UTF-8")
+	case !stop():
+		return nil, context.Cause(ctx)
+	}
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		return nil, ErrGone
+	}
+	return msg, nil
+}
+
+// otherMessage has coder/websocket read the message.
+func (c *Client) otherMessage(ctx context.Context, what string) ([]byte, error) {
+	if err := c.hand(); err != nil {
+		return nil, err
+	}
+	c.rec.readFirst(c.deflate)
 	c.ws.SetReadLimit(-1) // ours closes with 1008, as every refusal does
 	kind, r, err := c.ws.Reader(context.Background())
 	if err != nil {
@@ -286,13 +233,6 @@ func (c *Client) Ask(ctx context.Context, what string) ([]byte, error) {
 		return nil, c.askFailure(ctx, what, err)
 	case len(msg) > Limit:
 		return nil, fault.Invalidf("the first message is larger than %d bytes", Limit)
-	case !utf8.Valid(msg):
-		return nil, fault.Invalidf("the first message is not UTF-8")
-	case !stop():
-		return nil, context.Cause(ctx)
-	}
-	if err := conn.SetDeadline(time.Time{}); err != nil {
-		return nil, ErrGone
 	}
 	return msg, nil
 }
@@ -319,7 +259,7 @@ func (c *Client) askFailure(ctx context.Context, what string, err error) error {
 
 // Broken tells the client that it broke the frame format, unless it was told.
 func (c *Client) Broken(err error) error {
-	if !c.rec.closed {
+	if c.rec == nil || !c.rec.closed {
 		WriteClose(c.Conn, nil, wsframe.CloseProtocol, ErrBrokenFrame.Text)
 	}
 	return fmt.Errorf("%w: %w", ErrBrokenFrame, err)

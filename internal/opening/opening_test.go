@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/opening"
 )
@@ -238,6 +240,14 @@ func binary8(b [8]byte) (n uint64) {
 	return n
 }
 
+func kept(t *testing.T, c *opening.Client) *websocket.Conn {
+	ws, err := c.Keep()
+	if err != nil {
+		t.Error(err)
+	}
+	return ws
+}
+
 // A socket that is only watched sends messages, answers pings, and tells when its client
 // has left.
 func TestSocket_Messages_UntilTheClientLeaves(t *testing.T) {
@@ -245,7 +255,7 @@ func TestSocket_Messages_UntilTheClientLeaves(t *testing.T) {
 	long := strings.Repeat("<long>", 20_000)
 	conn, br, _ := opened(t, "", func(c *opening.Client) {
 		ctx, leave := context.WithCancelCause(context.Background())
-		s := opening.Watch(c.Keep(), opening.Times{KeepAlive: testTimeout, Pong: testTimeout, Stall: testTimeout}, leave)
+		s := opening.Watch(kept(t, c), opening.Times{KeepAlive: testTimeout, Pong: testTimeout, Stall: testTimeout}, leave)
 		if err := s.Send(map[string]string{"text": "<b>"}); err != nil {
 			t.Error(err)
 		}

@@ -53,7 +53,7 @@ func TestSocket_SlowClient_TakesALongMessage(t *testing.T) {
 					}
 					defer c.Conn.Close()
 					ctx, leave := context.WithCancelCause(context.Background())
-					s := opening.Watch(c.Keep(), opening.Times{KeepAlive: 15 * time.Second, Pong: 10 * time.Second, Stall: 30 * time.Second}, leave)
+					s := opening.Watch(kept(t, c), opening.Times{KeepAlive: 15 * time.Second, Pong: 10 * time.Second, Stall: 30 * time.Second}, leave)
 					s.Busy()
 					sent <- s.Send(long)
 					left <- context.Cause(ctx)

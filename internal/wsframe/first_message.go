@@ -1,6 +1,9 @@
 package wsframe
 
-import "errors"
+import (
+	"errors"
+	"math"
+)
 
 // A FirstMessage follows the bytes of a client to the end of its first data
 // message, as they arrive, and keeps none of them but an incomplete header. It is
@@ -63,3 +66,27 @@ func (m *FirstMessage) Take(b []byte) (behind []byte, err error) {
 
 // ends reports whether the frame that has just ended is the last of a message.
 func (m *FirstMessage) ends() bool { return !m.scan.control && !m.scan.message }
+
+// PlainText reads the frame that b begins with where it is a client's text that is a whole
+// message, in the format's rules and not compressed; it is not plain otherwise. size is the
+// frame's length with its header, 0 until that is complete. The payload is a copy, unmasked,
+// and nil until all of it is there.
+func PlainText(b []byte) (payload []byte, size int, plain bool) {
+	s := NewScanner(Client, false)
+	length, header, err := s.header(b)
+	switch {
+	case err != nil, len(b) > 0 && b[0] != finBit|OpText, length > math.MaxInt32:
+		return nil, 0, false
+	case header == 0:
+		return nil, 0, true
+	}
+	if size = header + int(length); len(b) < size {
+		return nil, size, true
+	}
+	payload = make([]byte, length)
+	key, masked := b[header-4:header], b[header:size]
+	for i := range payload {
+		payload[i] = masked[i] ^ key[i&3]
+	}
+	return payload, size, true
+}
