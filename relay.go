@@ -105,8 +105,7 @@ func (g *Gateway) answer(s *session, c *opening.Client, seen requestAuth, p *rel
 	if c.Failed() != nil { // rules of the frame format that coder/websocket does not check
 		return c.Broken(c.Failed())
 	}
-	ctx, leave := context.WithCancelCause(s.ctx)
-	defer leave(nil)
+	ctx, leave := s.ctx, s.stop
 	hold := wsframe.StartHold(p.client, c.Early(), maxHeld, p.deflate, func() { leave(errClientGone) })
 	err = g.connectAsAsked(ctx, s, msg, seen, p, asked)
 	early, holdErr := hold.Stop()

@@ -258,7 +258,7 @@ func (s *session) end(r SessionResult) {
 	if s.admitted {
 		s.account(r)
 	} else {
-		s.g.refused(s.ctx, s.Kind, s.Remote, r.Err)
+		s.g.refused(s.values, s.Kind, s.Remote, r.Err)
 	}
 	s.leave(r)
 }
@@ -370,9 +370,9 @@ func (s *session) account(r SessionResult) {
 	if len(s.Labels) > 0 {
 		attrs = append(attrs, labelsAttr(s.Labels))
 	}
-	g.o.Logger.LogAttrs(s.ctx, slog.LevelInfo, "session ended", append(attrs, s.attrs...)...)
+	g.o.Logger.LogAttrs(s.values, slog.LevelInfo, "session ended", append(attrs, s.attrs...)...)
 	if f := g.o.Trace.SessionEnd; f != nil {
-		f(s.ctx, s.SessionInfo, r)
+		f(s.values, s.SessionInfo, r)
 	}
 }
 

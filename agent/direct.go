@@ -199,7 +199,6 @@ const userTimeout = 50 * time.Second
 // about to be connected to.
 func (d *dialer) connect(ctx context.Context, g guard, host string, ap netip.AddrPort) (net.Conn, error) {
 	nd := net.Dialer{
-		Timeout:   d.dialTimeout,
 		KeepAlive: -1,
 		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
 			ap, err := netip.ParseAddrPort(address)
@@ -209,7 +208,11 @@ func (d *dialer) connect(ctx context.Context, g guard, host string, ap netip.Add
 			return g.check(host, ap)
 		},
 	}
-	c, err := d.open(ctx, &nd, ap.String())
+	until := time.Now().Add(d.dialTimeout)
+	if at, ok := ctx.Deadline(); ok && at.Before(until) {
+		until = at
+	}
+	c, err := d.open(attempt{ctx, until}, &nd, ap.String())
 	if err == nil {
 		// With data on its way the user timeout finds a vanished peer, and
 		// without any these probes do.
@@ -217,6 +220,16 @@ func (d *dialer) connect(ctx context.Context, g guard, host string, ap netip.Add
 	}
 	return c, err
 }
+
+// An attempt is the context of one, which package net gives up at its deadline: a timer and
+// a context of its own for that would be more than the connection itself.
+type attempt struct {
+	context.Context
+	until time.Time
+}
+
+// Deadline is when the attempt is over.
+func (a attempt) Deadline() (time.Time, bool) { return a.until, true }
 
 // resolve looks host up and refuses it when any address is forbidden: the
 // caller will hand the name to somebody else, a proxy, who may choose any.

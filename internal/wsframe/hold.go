@@ -36,12 +36,12 @@ type Hold struct {
 	limit int
 	gone  func()
 	begin *time.Timer // of the goroutine; nil: it began at once
-	done  chan struct{}
+	done  sync.WaitGroup
 
 	mu       sync.Mutex
 	stopping bool
 
-	scan Scanner // the rest is the goroutine's until done is closed
+	scan Scanner // the rest is the goroutine's until it is done
 	kept []byte  // frames for the target, then at most one that is incomplete
 	said bool    // the last of what is kept begins with the client's close frame
 	err  error
@@ -65,9 +65,10 @@ func StartHold(conn net.Conn, buffered []byte, limit int, deflate bool, gone fun
 	}
 	h := &Hold{
 		conn: conn, limit: limit, scan: NewScanner(Client, deflate),
-		gone: gone, done: make(chan struct{}),
+		gone: gone,
 		kept: append([]byte(nil), buffered...),
 	}
+	h.done.Add(1)
 	if len(h.kept) > 0 {
 		go h.run()
 	} else {
@@ -85,14 +86,14 @@ func StartHold(conn net.Conn, buffered []byte, limit int, deflate bool, gone fun
 // take. It may be called more than once, by one goroutine.
 func (h *Hold) Stop() (kept []byte, err error) {
 	if h.begin != nil && h.begin.Stop() {
-		close(h.done)
+		h.done.Done()
 		return nil, nil
 	}
 	h.mu.Lock()
 	h.stopping = true
 	h.mu.Unlock()
 	h.conn.SetReadDeadline(past) // fails only when the connection is closed: its reader knows
-	<-h.done
+	h.done.Wait()
 	if h.err != nil {
 		return nil, h.err
 	}
@@ -103,7 +104,7 @@ func (h *Hold) Stop() (kept []byte, err error) {
 }
 
 func (h *Hold) run() {
-	defer close(h.done)
+	defer h.done.Done()
 	defer func() {
 		if v := recover(); v != nil {
 			h.err = fmt.Errorf("panic: %v", v)

@@ -206,6 +206,9 @@ func (f *flow) readOut() bool {
 
 // isTimeout tells a read deadline from a peer that TCP gave up.
 func isTimeout(err error) bool {
+	if err == io.EOF { // as most connections end
+		return false
+	}
 	var ne net.Error
 	return errors.Is(err, os.ErrDeadlineExceeded) ||
 		errors.As(err, &ne) && ne.Timeout() && !errors.Is(err, syscall.ETIMEDOUT)
