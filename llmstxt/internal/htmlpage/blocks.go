@@ -6,7 +6,6 @@ import (
 	"sync"
 	"unicode"
 
-	"github.com/PuerkitoBio/goquery"
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 
@@ -35,8 +34,6 @@ func (p *Page) Blocks(own string) ([]Block, []string) { return readBlocks(p.main
 // simplified is room for regions, which the parser copies from.
 var simplified = sync.Pool{New: func() any { return new([]byte) }}
 
-var theBody = goquery.Single("body")
-
 func readBlocks(region []byte, own string) ([]Block, []string) {
 	room := simplified.Get().(*[]byte)
 	region = simplify((*room)[:0], region)
@@ -45,12 +42,13 @@ func readBlocks(region []byte, own string) ([]Block, []string) {
 			simplified.Put(room)
 		}
 	}()
-	doc, err := goquery.NewDocumentFromReader(bytes.NewReader(region))
-	if err != nil || doc.FindMatcher(theBody).Length() == 0 {
+	t := trees.Get().(*tree)
+	defer t.leave()
+	body := t.body(region)
+	if body == nil {
 		// Deeper than the parser goes: without its tags it is still text.
 		return plainBlocks(region), nil
 	}
-	body := doc.FindMatcher(theBody).Get(0)
 	w := walker{own: own, hints: true}
 	w.walk(body)
 	w.flush()
@@ -336,7 +334,7 @@ func (w *walker) addAnchor(href, t string) {
 		list = &w.outer
 	}
 	if len(*list) < maxAnchors {
-		*list = append(*list, t)
+		*list = append(*list, strings.Clone(t)) // it may be a piece of the region
 	}
 }
 
