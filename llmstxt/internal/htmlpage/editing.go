@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/html/atom"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
 // "Edit this page on GitHub", which is no part of a page in any language: a link to a form of
@@ -13,30 +15,59 @@ import (
 
 var sourceForm = regexp.MustCompile(`^https?://[^?#]+/edit/[^/?#]+/[^?#]+\.(?:md|mdx|markdown|mdown|rst|adoc|asciidoc|org|html|qmd|rmd|Rmd|ipynb)$`)
 
-// isEditing reports the address of such a form.
-func isEditing(href string) bool {
-	return strings.Contains(href, "/edit/") && sourceForm.MatchString(href)
+// offered are words for such a link, and for one to the source of what a reference is about, by
+// which it is known at other addresses of a forge, too.
+var offered = plain.Set(`improvethisdoc improvethispage viewsource editthispage editthispageongithub editthispageongitlab editongithub editongitlab editthisdoc editthisdocument`)
+
+var ofForge = regexp.MustCompile(`^https?://[^/?#]+/[^/?#]+/[^/?#]+/(?:[^?#]*/)?(?:edit|new|blob|tree|src)/`)
+
+// offersSource reports a link, whose start tag was just read, that is such an offer. A divider
+// before it, which is all that stands in its line, goes as well.
+func (m *marker) offersSource(href string) bool {
+	divider := isDivider(m.line)
+	if len(m.line) > 0 && !divider || len(m.levels) > 0 || m.table != nil || !ofForge.MatchString(href) {
+		return false
+	}
+	if !strings.Contains(href, "/edit/") || !sourceForm.MatchString(href) {
+		text, _, end := m.linkText()
+		if end == 0 || len(text) > maxOffer || !offered[plain.Key(text)] {
+			return false
+		}
+	}
+	if !m.alone() {
+		return false
+	}
+	if divider {
+		m.line, m.gap = m.line[:0], false
+	}
+	return true
+}
+
+const maxOffer = 40 // bytes of its words
+
+// isDivider reports text that is no word: "|".
+func isDivider(text []byte) bool {
+	return len(text) > 0 && len(text) <= 8 && len(bytes.Trim(text, " |\\·•/\n")) == 0
 }
 
 const maxAlone = 4 << 10 // bytes of a page within which a block that is a link ends
 
 // alone reports that the link whose start tag was just read has nothing but pictures beside it
-// up to the end of its block, which is neither an item of a list nor a cell of a table.
+// up to the end of its block but further links.
 func (m *marker) alone() bool {
-	if len(m.levels) > 0 || m.table != nil {
-		return false
-	}
 	look := lexer{page: m.page[:min(len(m.page), m.pos+maxAlone)], pos: m.pos}
 	inLink, svg, unseen := true, 0, atom.Atom(0)
 	for kind := look.next(); kind != endOfPage; kind = look.next() {
 		switch {
 		case kind == textToken:
-			if !inLink && svg == 0 && unseen == 0 && len(bytes.TrimSpace(look.bytes())) > 0 {
+			if t := bytes.TrimSpace(look.bytes()); !inLink && svg == 0 && unseen == 0 && len(t) > 0 && !isDivider(t) {
 				return false
 			}
+		case kind == startTag && look.tag == atom.A:
+			inLink = true
 		case kind == startTag && look.tag == atom.Svg:
 			svg++
-		case kind == startTag && standsAlone(look.tag):
+		case kind == startTag && beginsBlock(look.tag):
 			return true
 		case kind == startTag && unseen == 0 && forScreenReaders(look.tag, look.attrs("class")[0]):
 			unseen = look.tag
@@ -51,4 +82,13 @@ func (m *marker) alone() bool {
 		}
 	}
 	return false
+}
+
+// beginsBlock reports an element before which a block ends.
+func beginsBlock(tag atom.Atom) bool {
+	switch tag {
+	case atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Table, atom.Ul, atom.Ol, atom.Pre, atom.Blockquote, atom.Hr:
+		return true
+	}
+	return standsAlone(tag)
 }

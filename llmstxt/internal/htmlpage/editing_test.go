@@ -14,6 +14,9 @@ func TestMarkdown_LinkThatEditsThePage_IsLeftOut(t *testing.T) {
 		"VuePress":   "<p>Tea.</p><div class=page-edit><div class=edit-link><a href=" + form + " target=_blank>Edit this page on GitHub</a> <svg><title>out</title></svg></div></div>",
 		"with words": "<p>Tea.</p><div><a href=" + form + ">In GitHub bearbeiten</a><span><svg></svg><span class=sr-only>(opens new window)</span></span></div>",
 		"paragraph":  "<p>Tea.</p><p><a href=https://gitlab.com/tea/pot/-/edit/main/lid.adoc><i class=icon></i>改善此页</a></p>",
+		"DocFX":      "<p>Tea.</p><span class=small><span class=divider>|</span> <a href='https://github.com/tea/pot/new/master/spec/new?filename=Pot.md'>Improve this Doc</a></span> <span class=small><a href='https://github.com/tea/pot/blob/master/Pot.cs/#L19'>View Source</a></span><h4></h4>",
+		"reference":  "<p>Tea.</p><div class=contribution><a href=https://github.com/tea/pot/blob/lts/1/Pot.cs/#L32 class=edit-link>Edit this page</a></div>",
+		"two":        "<p>Tea.</p><div><a href=" + form + ">Edit</a> · <a href=https://github.com/tea/pot/blob/main/lid.md>View source</a></div>",
 		"at the end": "<p>Tea.</p><footer><a href=https://codeberg.org/tea/pot/edit/main/lid.rst>Improve this page</a><div>",
 	} {
 		if got := markdown(t, "<title>x</title><main>"+page+"</main>"); got != "Tea.\n" {
@@ -21,11 +24,16 @@ func TestMarkdown_LinkThatEditsThePage_IsLeftOut(t *testing.T) {
 		}
 	}
 	wantMarkdown(t, map[string]string{
-		"<p>To help, <a href=" + form + ">edit this page</a>.</p>":                          "To help, [edit this page](http://a.test/" + form + ").\n",
-		"<p><a href=" + form + ">Edit this page</a> if you find a leak.</p>":                "[Edit this page](http://a.test/" + form + ") if you find a leak.\n",
-		"<ul><li><a href=" + form + ">The lid</a></ul>":                                     "- [The lid](http://a.test/" + form + ")\n",
-		"<p><a href=https://tea.test/edit/pots/lid>Edit a pot</a></p>":                      "[Edit a pot](http://a.test/https://tea.test/edit/pots/lid)\n",
-		"<p><a href=https://github.com/tea/pot/blob/main/lid.md>The source</a></p>":         "[The source](http://a.test/https://github.com/tea/pot/blob/main/lid.md)\n",
+		"<p>To help, <a href=" + form + ">edit this page</a>.</p>":                        "To help, [edit this page](http://a.test/" + form + ").\n",
+		"<p><a href=" + form + ">Edit this page</a> if you find a leak.</p>":              "[Edit this page](http://a.test/" + form + ") if you find a leak.\n",
+		"<ul><li><a href=" + form + ">The lid</a></ul>":                                   "- [The lid](http://a.test/" + form + ")\n",
+		"<p><a href=https://tea.test/edit/pots/lid>Edit a pot</a></p>":                    "[Edit a pot](http://a.test/https://tea.test/edit/pots/lid)\n",
+		"<p><a href=https://github.com/tea/pot/blob/main/lid.md>The source</a></p>":       "[The source](http://a.test/https://github.com/tea/pot/blob/main/lid.md)\n",
+		"<p>| <a href=https://github.com/tea/pot/blob/main/lid.md>The source</a></p>":     "| [The source](http://a.test/https://github.com/tea/pot/blob/main/lid.md)\n",
+		"<p><a href=https://tea.test/manual/view>View source</a></p>":                     "[View source](http://a.test/https://tea.test/manual/view)\n",
+		"<p><a href=https://github.com/tea/pot/blob/main/a.go>View source</a> of it.</p>": "[View source](http://a.test/https://github.com/tea/pot/blob/main/a.go) of it.\n",
+		"<p>Yes | <a href=https://github.com/tea/pot/blob/main/a.go>View source</a></p>":  "Yes | [View source](http://a.test/https://github.com/tea/pot/blob/main/a.go)\n",
+		"<p>|</p><p>Tea.</p>": "|\n\nTea.\n",
 		"<p><label for=x class='side__menu-icon'>Menu</label>Tea.</p>":                      "Tea.\n",
 		"<p><label for=x class=field-name>The menu</label> Tea.</p>":                        "The menu Tea.\n",
 		"<h2 id=t><a href=#t><span class=sr-only>Link to this section</span></a>Types</h2>": "## Types\n",
