@@ -1,0 +1,226 @@
+package redislimit_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/adapters/redislimit"
+	"github.com/farwire/farwire/internal/harness"
+)
+
+// A loss is what becomes of a command: it is sent or not, and its answer comes or not.
+type loss func(send func() error) error
+
+type lossKey struct{}
+
+// losing returns a context whose commands meet a loss.
+func losing(ctx context.Context, l loss) context.Context { return context.WithValue(ctx, lossKey{}, l) }
+
+// A lossy client looks at its commands' contexts for a loss.
+type lossy struct{}
+
+func (lossy) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (lossy) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (lossy) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		send := func() error { return next(ctx, cmd) }
+		// Those that set a connection up have the context too.
+		if l, ok := ctx.Value(lossKey{}).(loss); ok && strings.HasPrefix(cmd.Name(), "eval") {
+			return l(send)
+		}
+		return send()
+	}
+}
+
+func notSent(func() error) error {
+	return &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+}
+
+func answerLost(send func() error) error {
+	return errors.Join(send(), &net.OpError{Op: "read", Err: errors.New("connection reset")})
+}
+
+// openLossy opens a Limiter over a lossy client. Redis has its scripts.
+func openLossy(t *testing.T, s *harness.Server) *redislimit.Limiter {
+	t.Helper()
+	warm := open(t, s, redislimit.Options{Prefix: "warm:"})
+	takePages(t, warm, caller(farwire.Limits{PagesPerDay: 1}), 0)
+	ask(t, warm, 1)
+	client := admin(t, s)
+	client.AddHook(lossy{})
+	l, err := redislimit.New(client, redislimit.Options{Timeout: testTimeout})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() }) // before the client
+	return l
+}
+
+func askedAgain(t *testing.T, l *redislimit.Limiter) {
+	t.Helper()
+	waitFor(t, "Redis is asked again", func() bool { take(t, l, slow(10)); return !l.Stats().Unavailable })
+}
+
+// leaving returns a context whose commands number n and later are not sent, because the caller
+// leaves. It has left when none of them is to come.
+func leaving(t *testing.T, n int) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	return losing(ctx, func(send func() error) error {
+		if n--; n > 0 {
+			return send()
+		}
+		cancel()
+		return context.Canceled
+	})
+}
+
+// Bytes that Redis has not got are counted later, those that it may have got are not counted
+// twice, and with a caller that leaves none are lost.
+func TestAddBytes_CommandOrAnswerLost_CountsOnce(t *testing.T) {
+	s := harness.Redis(t)
+	l := openLossy(t, s)
+	p := caller(farwire.Limits{BytesPerDay: 1000})
+	add := func(ctx context.Context, n int64) farwire.ByteQuota {
+		t.Helper()
+		q, err := l.AddBytes(ctx, p, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return q
+	}
+	leave := func(at int, n int64) {
+		t.Helper()
+		if _, err := l.AddBytes(leaving(t, at), p, n); !errors.Is(err, context.Canceled) || l.Stats().Unavailable {
+			t.Errorf("a caller that left: %v, %+v", err, l.Stats())
+		}
+	}
+	add(losing(t.Context(), notSent), 30)
+	askedAgain(t, l)
+	leave(1, 500)
+	if q := add(t.Context(), 1); q.Used != 31 || q.RetryAfter != 0 {
+		t.Errorf("not sent: %+v, want 31 used", q)
+	}
+	add(losing(t.Context(), answerLost), 100)
+	askedAgain(t, l)
+	if q := add(t.Context(), 0); q.Used != 131 {
+		t.Errorf("answer lost: %+v, want 131 used", q)
+	}
+	// A limit that is reached, and nobody can say until when.
+	commands := 0
+	q := add(losing(t.Context(), func(send func() error) error {
+		if commands++; commands > 1 {
+			return answerLost(send)
+		}
+		return send()
+	}), 869)
+	if q.Used != 1000 || q.RetryAfter <= 0 || q.RetryAfter > time.Hour {
+		t.Errorf("limit reached: %+v", q)
+	}
+	askedAgain(t, l)
+	leave(2, 0)
+	if q := add(t.Context(), 0); q.Used != 1000 || q.RetryAfter < 24*time.Hour {
+		t.Errorf("afterwards: %+v", q)
+	}
+}
+
+// Pages are given back once, and those that Redis has not got with a later crawl.
+func TestTakePages_CommandOrAnswerLost_GivesBackOnce(t *testing.T) {
+	s := harness.Redis(t)
+	l := openLossy(t, s)
+	p := caller(farwire.Limits{PagesPerDay: 100})
+	q := takePages(t, l, p, 100)
+	if err := q.Return(losing(t.Context(), notSent), 0); err != nil || l.Stats().Unavailable {
+		t.Errorf("none are given back: %v, %+v", err, l.Stats())
+	}
+	if err := q.Return(losing(t.Context(), notSent), 30); err != nil {
+		t.Error(err)
+	}
+	if local := takePages(t, l, p, 1000); local.Granted != 100 { // its own; those to give back wait
+		t.Errorf("meanwhile: %+v", local)
+	}
+	askedAgain(t, l)
+	if q := takePages(t, l, p, 0); q.Used != 70 {
+		t.Errorf("not sent: %+v, want 70 used", q)
+	}
+	if err := q.Return(losing(t.Context(), answerLost), 20); err == nil {
+		t.Error("nobody says that Redis may not have got it")
+	}
+	askedAgain(t, l)
+	if q := takePages(t, l, p, 0); q.Used != 50 {
+		t.Errorf("answer lost: %+v, want 50 used", q)
+	}
+	if _, err := l.TakePages(leaving(t, 1), p, 10); !errors.Is(err, context.Canceled) || l.Stats().Unavailable {
+		t.Errorf("a caller that left: %v, %+v", err, l.Stats())
+	}
+	if q := takePages(t, l, p, 1000); q.Granted != 50 {
+		t.Errorf("afterwards: %+v, want 50 granted", q)
+	}
+}
+
+// What a gateway holds no more when it closes is free at once, also what was taken for a
+// caller that left before it heard so.
+func TestTakeSlot_GatewayCloses_NothingStaysTaken(t *testing.T) {
+	for name, hold := range map[string]func(t *testing.T, l *redislimit.Limiter){
+		"released": func(t *testing.T, l *redislimit.Limiter) {
+			if !ask(t, l, 1) {
+				t.Fatal("not taken")
+			}
+		},
+		"the caller left": func(t *testing.T, l *redislimit.Limiter) {
+			ctx, cancel := context.WithCancel(t.Context())
+			ctx = losing(ctx, func(send func() error) error { defer cancel(); return errors.Join(send(), context.Canceled) })
+			if _, taken, err := l.TakeSlot(ctx, caller(farwire.Limits{}), farwire.KindRelay, 1); taken || !errors.Is(err, context.Canceled) {
+				t.Fatal(taken, err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := harness.Redis(t)
+			l, other := openLossy(t, s), open(t, s, redislimit.Options{})
+			hold(t, l)
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if !ask(t, other, 1) {
+				t.Error("the slot is still taken")
+			}
+		})
+	}
+}
+
+// Who waits for another's question about the same account waits no longer than its context.
+func TestTakeSlot_AnotherIsAsking_WaitEndsWithTheContext(t *testing.T) {
+	s := harness.Redis(t)
+	l := openLossy(t, s)
+	asking, over, answered := make(chan struct{}), make(chan struct{}), make(chan error)
+	take := func(ctx context.Context) error {
+		_, _, err := l.TakeSlot(ctx, caller(farwire.Limits{}), farwire.KindRelay, 2)
+		return err
+	}
+	go func() {
+		answered <- take(losing(t.Context(), func(send func() error) error { close(asking); <-over; return send() }))
+	}()
+	<-asking
+	ctx, cancel := context.WithCancel(t.Context())
+	waiting := make(chan error)
+	go func() { waiting <- take(ctx) }()
+	cancel()
+	if err := <-waiting; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	close(over)
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+}
