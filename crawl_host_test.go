@@ -271,6 +271,16 @@ func TestCrawl_BrowserMissing_SaysSoOnce(t *testing.T) {
 	if h.code != 1000 || strings.Count(h.logs(), "No browser is configured") != 1 {
 		t.Errorf("got %+v", h)
 	}
+	// A Renderer may find out only when it is asked.
+	with := newWorld(t, func(o *farwire.Options) {
+		o.Crawl.Render = browser(func(farwire.RenderPage) (farwire.Rendered, error) {
+			return farwire.Rendered{}, fmt.Errorf("exec: %w", farwire.ErrNoBrowser)
+		})
+	})
+	h = with.crawled(testKey, fmt.Sprintf(`{"url":%q}`, s.URL))
+	if h.code != 1000 || strings.Count(h.logs(), "No browser is configured") != 1 || !strings.Contains(h.logs(), "no browser;") {
+		t.Errorf("got %+v", h)
+	}
 	s = newSite(t, threePages)
 	if h := w.crawled(testKey, fmt.Sprintf(`{"url":%q}`, s.URL)); strings.Contains(h.logs(), "browser") {
 		t.Errorf("a site that needs no browser: %+v", h)

@@ -188,18 +188,74 @@ func TestHosted_TooManyCrawls_OldestNotEnrolledGoFirst(t *testing.T) {
 	}
 }
 
-// A storage that cannot remove does not keep a crawl from its result.
-type stuckStorage struct{ *farwire.FolderStorage }
+// A failingStorage fails in one of the steps that make room for a caller's next crawl.
+type failingStorage struct {
+	*farwire.FolderStorage
+	step  string
+	lists int
+}
 
-func (stuckStorage) Remove(context.Context, string) error { return fmt.Errorf("disk is read-only") }
+func (s *failingStorage) failing(step string) error {
+	if s.step == step {
+		return fmt.Errorf("disk is read-only")
+	}
+	return nil
+}
 
+func (s *failingStorage) Files(ctx context.Context, below string) ([]farwire.StoredFile, error) {
+	s.lists++
+	if err := s.failing([]string{"list", "look again"}[s.lists%2]); err != nil && s.lists > 1 {
+		return nil, err
+	}
+	return s.FolderStorage.Files(ctx, below)
+}
+
+func (s *failingStorage) Remove(ctx context.Context, folder string) error {
+	if err := s.failing("remove"); err != nil {
+		return err
+	}
+	return s.FolderStorage.Remove(ctx, folder)
+}
+
+// failingSites has no site enrolled.
+type failingSites struct {
+	farwire.SiteStore
+	storage *failingStorage
+}
+
+func (s failingSites) Enrolled(context.Context, string) ([]farwire.Site, error) { return nil, nil }
+
+func (s failingSites) Sites(context.Context, string) ([]farwire.Site, error) {
+	return nil, s.storage.failing("enrolled sites")
+}
+
+// A storage that cannot make room does not keep a crawl from its result. It removes nothing that
+// it might have to keep, says so, and makes room the next time.
 func TestHosted_RemoveFails_FileIsHostedAllTheSame(t *testing.T) {
-	w := newWorld(t, func(o *farwire.Options) { o.Storage = stuckStorage{newFolder(t, t.TempDir())} })
-	w.gw.SetHosted(1, 1<<30)
-	s := newSite(t, threePages)
-	w.hostedAt(t, testKey, s.URL, "")
-	w.hostedAt(t, testKey, s.URL+"/a", "")
-	w.wantLog(`level=WARN .*hosted files of a caller not removed.*disk is read-only`)
+	for _, step := range []string{"list", "enrolled sites", "look again", "remove"} {
+		t.Run(step, func(t *testing.T) {
+			dir := t.TempDir()
+			storage := &failingStorage{FolderStorage: newFolder(t, dir), step: step}
+			w := newWorld(t, func(o *farwire.Options) { o.Storage, o.Sites = storage, failingSites{storage: storage} })
+			w.gw.SetHosted(1, 1<<30)
+			s := newSite(t, threePages)
+			there := func(name string) bool {
+				_, err := os.Stat(filepath.Join(dir, name))
+				return err == nil
+			}
+			first := w.hostedAt(t, testKey, s.URL, "") // lists once, and has nothing to remove
+			second := w.hostedAt(t, testKey, s.URL+"/a", "")
+			w.wantLog(`level=WARN .*hosted files of a caller not removed.*disk is read-only`)
+			if !there(first) || !there(second) {
+				t.Errorf("the first file is there: %v, the second: %v", there(first), there(second))
+			}
+			storage.step = ""
+			third := w.hostedAt(t, testKey, s.URL+"/b", "")
+			if there(first) || there(second) || !there(third) {
+				t.Errorf("afterwards the first file is there: %v, the second: %v, the third: %v", there(first), there(second), there(third))
+			}
+		})
+	}
 }
 
 // What a caller's crawls may keep is what the docs say.

@@ -255,7 +255,12 @@ func TestSocket_Messages_UntilTheClientLeaves(t *testing.T) {
 	long := strings.Repeat("<long>", 20_000)
 	conn, br, _ := opened(t, "", func(c *opening.Client) {
 		ctx, leave := context.WithCancelCause(context.Background())
-		s := opening.Watch(kept(t, c), opening.Times{KeepAlive: testTimeout, Pong: testTimeout, Stall: testTimeout}, leave)
+		watching := true // guarded by Wait
+		s := opening.Watch(kept(t, c), opening.Times{KeepAlive: testTimeout, Pong: testTimeout, Stall: testTimeout}, func(err error) {
+			leave(err)
+			time.Sleep(10 * time.Millisecond) // whoever does not wait for it is earlier
+			watching = false
+		})
 		if err := s.Send(map[string]string{"text": "<b>"}); err != nil {
 			t.Error(err)
 		}
@@ -265,7 +270,9 @@ func TestSocket_Messages_UntilTheClientLeaves(t *testing.T) {
 		}
 		<-ctx.Done()
 		s.Cut()
-		s.Wait()
+		if s.Wait(); watching {
+			t.Error("the client is still watched")
+		}
 		left <- context.Cause(ctx)
 	})
 	if got := message(t, br); got != `{"text":"<b>"}` {
@@ -274,7 +281,7 @@ func TestSocket_Messages_UntilTheClientLeaves(t *testing.T) {
 	if got := message(t, br); got != `"`+long+`"` {
 		t.Errorf("the second message has %d bytes: %.60q", len(got), got)
 	}
-	if _, err := io.WriteString(conn, frame(text, "dropped")+frame(closing, "\x0f\xa1")); err != nil { // 4001
+	if _, err := io.WriteString(conn, frame(text, strings.Repeat("dropped", 1<<17))+frame(closing, "\x0f\xa1")); err != nil { // 4001
 		t.Fatal(err)
 	}
 	var leaving *opening.ClosedError
