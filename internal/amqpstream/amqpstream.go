@@ -43,7 +43,7 @@ type Subscription struct {
 	Offset any
 
 	// After is the offset behind which a stream queue is read, whatever Offset
-	// says. Of another queue it has no meaning. Nil: Offset counts.
+	// says; not negative. Of another queue it has no meaning. Nil: Offset counts.
 	After *int64
 
 	// Bindings are those of a queue of the consumer's own.

@@ -206,14 +206,16 @@ func offsetHeader(offset uint64) []byte {
 func TestConsume_EachOffset_IsSentToTheBroker(t *testing.T) {
 	for _, c := range []struct {
 		offset any
+		after  *int64
 		want   string
 	}{
-		{nil, "S\x00\x00\x00\x04next"}, {"first", "S\x00\x00\x00\x05first"}, {"last", "S\x00\x00\x00\x04last"},
-		{int64(258), "l\x00\x00\x00\x00\x00\x00\x01\x02"}, {time.Unix(1700000000, 0), "T\x00\x00\x00\x00\x65\x53\xf1\x00"},
+		{nil, nil, "S\x00\x00\x00\x04next"}, {"first", nil, "S\x00\x00\x00\x05first"}, {"last", nil, "S\x00\x00\x00\x04last"},
+		{int64(258), nil, "l\x00\x00\x00\x00\x00\x00\x01\x02"}, {time.Unix(1700000000, 0), nil, "T\x00\x00\x00\x00\x65\x53\xf1\x00"},
+		{nil, new(int64), "l\x00\x00\x00\x00\x00\x00\x00\x01"}, {"first", new(int64), "l\x00\x00\x00\x00\x00\x00\x00\x01"},
 	} {
 		b := &brokertest.Broker{}
 		sub := existing()
-		sub.Offset = c.offset
+		sub.Offset, sub.After = c.offset, c.after
 		mustConsume(t, b, sub)
 		if got := b.Asked(brokertest.Consume); len(got) != 1 || !got[0].Holds("x-stream-offset"+c.want) {
 			t.Errorf("%v: consumed %v", c.offset, got)

@@ -93,11 +93,8 @@ func (c *libraryConn) declare(conn *amqp.Connection, ch *amqp.Channel, sub *Subs
 			return nil, again
 		}
 		queue, again = ch.QueueDeclare("", durable, autoDelete, exclusive, noWait, args)
-		switch {
-		case again == nil:
-			err = nil
-		case !refusedAs(again, amqp.AccessRefused):
-			err = again
+		if !refusedAs(again, amqp.AccessRefused) {
+			err = again // nil: the queue is there
 		}
 	}
 	c.consumer.queue = queue.Name
@@ -109,7 +106,7 @@ func (c *libraryConn) declare(conn *amqp.Connection, ch *amqp.Channel, sub *Subs
 func (c *libraryConn) consumeExisting(conn *amqp.Connection, ch *amqp.Channel, sub *Subscription) error {
 	offset := sub.Offset
 	switch {
-	case sub.After != nil && *sub.After >= 0:
+	case sub.After != nil:
 		offset = *sub.After + 1
 	case offset == nil:
 		offset = "next"

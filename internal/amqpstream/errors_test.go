@@ -135,3 +135,63 @@ func TestConsume_MechanismsOffered_DecideTheLogin(t *testing.T) {
 		}
 	}
 }
+
+// What a broker refuses in the second step of a set-up is told, whichever it is: after it has
+// refused a name or an offset, and on the channel that is opened for another try.
+func TestConsume_RefusedAgain_NamesTheCause(t *testing.T) {
+	const forbidden, notStreamText = "ACCESS_REFUSED - access refused", "PRECONDITION_FAILED - invalid arg 'x-stream-offset' for queue 'feed'"
+	type answer struct {
+		at   brokertest.Method
+		nth  int
+		code uint16
+		says string
+	}
+	after := existing()
+	after.After = new(int64)
+	for name, c := range map[string]struct {
+		sub     *amqpstream.Subscription
+		answers []answer
+		want    string
+		class   fault.Class
+		asked   int // times that a queue is declared or consumed
+	}{
+		"name, then trouble": {own(), []answer{{brokertest.QueueDeclare, 1, 403, forbidden}, {brokertest.QueueDeclare, 2, 541, "INTERNAL_ERROR"}},
+			"the broker refused: 541 INTERNAL_ERROR", fault.TargetLost, 2},
+		"name, then a limit": {own(), []answer{{brokertest.QueueDeclare, 1, 403, forbidden}, {brokertest.QueueDeclare, 2, 406, "PRECONDITION_FAILED - queue limit"}},
+			"the broker refused: 406 queue limit", fault.TargetRefused, 2},
+		"name, then a channel": {own(), []answer{{brokertest.QueueDeclare, 1, 403, forbidden}, {brokertest.ChannelOpen, 2, 506, "RESOURCE_ERROR - channels"}},
+			"the broker refused: 506 channels", fault.TargetLost, 1},
+		"offset, then exclusive": {existing(), []answer{{brokertest.Consume, 1, 406, notStreamText}, {brokertest.Consume, 2, 403, forbidden}},
+			"no permission: access refused", fault.TargetRefused, 2},
+		"later offset, then exclusive": {after, []answer{{brokertest.Consume, 1, 406, notStreamText}, {brokertest.Consume, 2, 403, forbidden}},
+			"no permission: access refused", fault.TargetRefused, 2},
+		"offset, then a channel": {existing(), []answer{{brokertest.Consume, 1, 406, notStreamText}, {brokertest.ChannelOpen, 2, 506, "RESOURCE_ERROR - channels"}},
+			"the broker refused: 506 channels", fault.TargetLost, 1},
+		"offset, then a prefetch": {existing(), []answer{{brokertest.Consume, 1, 406, notStreamText}, {brokertest.Qos, 2, 540, "NOT_IMPLEMENTED - prefetch"}},
+			"the broker refused: 540 prefetch", fault.TargetRefused, 1},
+		"another argument": {existing(), []answer{{brokertest.Consume, 1, 406, "PRECONDITION_FAILED - invalid arg 'x-priority'"}},
+			"the broker refused: 406 invalid arg 'x-priority'", fault.TargetRefused, 1},
+		"an offset by another code": {existing(), []answer{{brokertest.Consume, 1, 405, "RESOURCE_LOCKED - x-stream-offset"}},
+			"the broker refused: 405 x-stream-offset", fault.TargetRefused, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			seen := map[brokertest.Method]int{}
+			b := &brokertest.Broker{Refuse: func(m brokertest.Method, _ []byte) (uint16, string) {
+				seen[m]++
+				for _, a := range c.answers {
+					if a.at == m && a.nth == seen[m] {
+						return a.code, a.says
+					}
+				}
+				return 0, ""
+			}}
+			_, err := consume(t, b, c.sub)
+			if err == nil || err.Error() != c.want || !fault.Is(err, c.class) {
+				t.Errorf("%v, class %v", err, fault.ClassOf(err))
+			}
+			if n := len(b.Asked(brokertest.QueueDeclare)) + len(b.Asked(brokertest.Consume)); n != c.asked {
+				t.Errorf("asked %d times, want %d", n, c.asked)
+			}
+		})
+	}
+}

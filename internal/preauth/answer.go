@@ -169,7 +169,6 @@ func (w *streamWriter) end() {
 	w.guard.mu.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.writing = false
 	if !w.own {
 		_ = w.rc.SetWriteDeadline(time.Now().Add(w.guard.pieceTimeout())) // fails only where none can be set
 	}
