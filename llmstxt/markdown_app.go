@@ -12,7 +12,8 @@ import (
 
 // A base page that is an application which shows Markdown has no words without a browser. When
 // there is no browser its first text is read as the base page's twin, and the other
-// texts are pages under the addresses of their files.
+// texts are pages under the addresses of their files. So they are where a browser would show only
+// that page, because the others differ from it behind # alone.
 
 // markdownApp is such an application.
 type markdownApp struct {
@@ -39,7 +40,7 @@ func (a *markdownApp) address(from *url.URL, href string) *url.URL {
 // readMarkdownApp has the base page, if it is such an application, read from its first text
 // and lead to what stands in its menu.
 func (c *crawler) readMarkdownApp(ctx context.Context, r *result, p *htmlpage.Page) {
-	if p == nil || p.App == nil || c.Render != nil {
+	if p == nil || p.App == nil || c.Render != nil && p.App.NeedsBrowser() {
 		return
 	}
 	base := baseOf(r.final, p)

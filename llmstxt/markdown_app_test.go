@@ -67,12 +67,52 @@ func TestCrawl_DocsifyWithoutBrowser_ReadsTheMarkdownBehindIt(t *testing.T) {
 	}
 }
 
-func TestCrawl_DocsifyWithBrowser_IsRendered(t *testing.T) {
-	render := func(context.Context, string, string) ([]byte, error) {
-		return []byte("<title>Kettle</title><h1>Kettle</h1><p>This is what the browser shows of the kettle and nothing else.</p>"), nil
+// A browser shows the first page alone of an application whose others differ behind #.
+func TestCrawl_DocsifyWithBrowser_HasTheSamePages(t *testing.T) {
+	const shown = "<title>Kettle</title><h1>Kettle</h1><p>This is what the browser shows of the kettle and nothing else.</p><a href='#/lid?id=open'>Open</a>"
+	for name, tt := range map[string]struct {
+		config, summary string
+		pages           int
+	}{
+		"behind #":       {"loadSidebar: true", "Kettle boils water for one cup or for two. See the lid or its spout.", 8},
+		"named hash":     {"loadSidebar: true, routerMode: 'hash'", "Kettle boils water for one cup or for two. See the lid or its spout.", 8},
+		"no such file":   {"homepage: 'none.md', loadSidebar: true", "This is what the browser shows of the kettle and nothing else.", 8},
+		"addresses":      {"loadSidebar: true, routerMode: 'history'", "This is what the browser shows of the kettle and nothing else.", 1},
+		"from elsewhere": {"loadSidebar: true, basePath: 'https://raw.test/docs/'", "This is what the browser shows of the kettle and nothing else.", 1},
+	} {
+		render := func(context.Context, string, string) ([]byte, error) { return []byte(shown), nil }
+		s := crawl(t, kettleApp(tt.config), "http://docs.test/docs/", llmstxt.Options{Render: render})
+		if len(s.Pages) != tt.pages || !s.Pages[0].Rendered || s.Summary != tt.summary {
+			t.Errorf("%s: %d pages, the first one rendered %t, %q", name, len(s.Pages), s.Pages[0].Rendered, s.Summary)
+		}
 	}
-	s := crawl(t, kettleApp("loadSidebar: true"), "http://docs.test/docs/", llmstxt.Options{Render: render})
-	if len(s.Pages) != 1 || !s.Pages[0].Rendered {
-		t.Errorf("%d pages, the first one rendered %t", len(s.Pages), s.Pages[0].Rendered)
+}
+
+// What docsify writes behind ?id= is a heading of the page.
+func TestCrawl_DocsifyHeadings_AreTheirPages(t *testing.T) {
+	for app, headings := range map[string]bool{"<script>window.$docsify = {routerMode: 'history'}</script>": true, "<script>window.docs = {routerMode: 'history'}</script>": false} {
+		w := &web{pages: map[string]answer{}}
+		shown := map[string]string{}
+		for at, body := range map[string]string{
+			"/":    `<h1>Kettle</h1><p>A kettle boils water for tea.</p><a href="/lid?id=open">Open it</a> <a href="/lid">Lid</a> <a href="/?id=tea">Tea</a> <a href="/lid?of=steel">More lids</a>`,
+			"/lid": `<h1>Lid</h1><p>The lid keeps the steam where it belongs.</p><a href="/lid?id=close">Close it</a>`,
+		} {
+			for _, query := range []string{"", "?id=open", "?id=close", "?id=tea", "?of=steel"} {
+				w.pages["http://docs.test"+at+query] = html(`<title>Kettle</title><div id=app></div><script src=docsify.js></script>` + app)
+				shown["http://docs.test"+at+query] = "<title>Title" + query + "</title>" + body + "<p>This is shown of it at the address with " + query + ".</p>"
+			}
+		}
+		render := func(_ context.Context, url, _ string) ([]byte, error) { return []byte(shown[url]), nil }
+		want := []string{"http://docs.test/", "http://docs.test/lid", "http://docs.test/lid?of=steel"}
+		if !headings {
+			want = append(want, "http://docs.test/?id=tea", "http://docs.test/lid?id=open", "http://docs.test/lid?id=close")
+		}
+		var urls []string
+		for _, p := range crawl(t, w, "http://docs.test/", llmstxt.Options{Render: render}).Pages {
+			urls = append(urls, p.URL)
+		}
+		if slices.Sort(urls); !slices.Equal(urls, slices.Sorted(slices.Values(want))) {
+			t.Errorf("%s: the pages are %q, want %q", app, urls, want)
+		}
 	}
 }

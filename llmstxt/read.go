@@ -249,11 +249,12 @@ func (c *crawler) showInBrowser(ctx context.Context, a *transfer, r *result, p *
 	}
 	r.renderNote = fmt.Sprintf("Rendered %s: %s", r.final, why)
 	text = bytes.ToValidUTF8(rendered, []byte("\ufffd"))
+	app := p.App
 	p, err := a.parse(ctx, text)
 	if err != nil {
 		return nil, nil, err
 	}
-	r.rendered = true
+	r.rendered, p.App = true, cmp.Or(p.App, app)
 	// The pages of an application are one file: what they show tells them apart.
 	sum := sha256.Sum256(text)
 	r.hash = hex.EncodeToString(sum[:])

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
@@ -48,6 +49,11 @@ func (s *settling) inScope(ref string) string {
 	switch {
 	case u == nil:
 	case s.scope.Has(u):
+		if s.p.App != nil && strings.HasPrefix(u.RawQuery, "id=") && !strings.Contains(u.RawQuery, "&") {
+			whole := *u
+			whole.RawQuery = "" // docsify's heading of that page
+			return whole.String()
+		}
 		return u.String()
 	case u.Host == s.scope.Host && !weburl.IsFile(u):
 		s.r.outside++

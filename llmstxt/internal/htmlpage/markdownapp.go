@@ -23,13 +23,14 @@ type MarkdownApp struct {
 	Sidebar  string // file of the menu, "" without one
 	Folder   string // of the files, as written; "" for the page's own
 	Relative bool   // links count from their page's folder
+	History  bool   // its pages have addresses of their own: /use/lid in place of #/use/lid
 }
 
 const maxAppScript = 64 << 10
 
 var (
 	scriptComment = regexp.MustCompile(`(?m)^\s*//.*$`)
-	appField      = regexp.MustCompile(`\b(name|homepage|loadSidebar|basePath|relativePath)["']?\s*:\s*(?:(true)|"([^"\n]*)"|'([^'\n]*)')`)
+	appField      = regexp.MustCompile(`\b(name|homepage|loadSidebar|basePath|relativePath|routerMode)["']?\s*:\s*(?:(true)|"([^"\n]*)"|'([^'\n]*)')`)
 )
 
 // markdownApp reads the script of such an application; nil for another one.
@@ -59,9 +60,17 @@ func markdownApp(script []byte) *MarkdownApp {
 			app.Folder = value
 		case "relativePath":
 			app.Relative = on
+		case "routerMode":
+			app.History = value == "history"
 		}
 	}
 	return app
+}
+
+// NeedsBrowser reports that only a browser can read the pages of an application: they have
+// addresses of their own, or their texts are on another host.
+func (a *MarkdownApp) NeedsBrowser() bool {
+	return a.History || strings.Contains(a.Folder, "//")
 }
 
 // File is the file behind an address that the application's texts or its menu have, and
