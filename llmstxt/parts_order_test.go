@@ -189,3 +189,28 @@ func TestCrawl_ListWithListsInIt_KeepsTheOrderOfItsPages(t *testing.T) {
 		t.Errorf("%q\nwant\n%q", got, want)
 	}
 }
+
+// A list longer than what counts of a page's links belongs to its heading as a short one does.
+func TestSections_ListsOfHundreds_HaveTheirHeadings(t *testing.T) {
+	for _, n := range []int{30, 900} {
+		w := &web{pages: map[string]answer{}}
+		body := ""
+		for _, list := range []struct {
+			name, dir string
+			links     int
+		}{{"Commands", "www1", 3}, {"Routines and constants", "www3", n}} {
+			body += "<h2>" + list.name + "</h2><table>"
+			for i := range list.links {
+				at := "/" + list.dir + "/" + word(i) + ".html"
+				w.pages["http://docs.test"+at] = doc(list.dir + word(i))
+				body += "<tr><td><a href=" + at + ">" + list.dir + word(i) + "</a></td></tr>"
+			}
+			body += "</table>"
+		}
+		w.pages["http://docs.test/"] = html("<title>Kettle Reference</title><h1>Kettle Reference</h1>" + body)
+		f := crawl(t, w, "http://docs.test/", llmstxt.Options{MaxPages: 20})
+		if got, want := strings.Join(f.Sections, ", "), "Commands, Routines and constants"; got != want {
+			t.Errorf("%d links: %q, want %q", n, got, want)
+		}
+	}
+}

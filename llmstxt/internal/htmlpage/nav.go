@@ -333,9 +333,10 @@ type Navigation struct {
 
 // Add puts a link in scope into the lists that it stands in.
 func (n *Navigation) Add(link string, names [Levels]string) {
-	if n.count++; n.count > maxInNav {
+	if n.count == maxInNav {
 		return
 	}
+	n.count++
 	for level, name := range names {
 		if name == "" {
 			continue
