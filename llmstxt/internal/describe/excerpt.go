@@ -154,7 +154,9 @@ func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 	blocks := p.Evidence.Blocks
 	r := &proseReader{d: d, page: p, drop: drop, said: map[string]bool{}, teasing: isTeaserList(blocks), beginning: -1}
 	if p != d.base {
-		r.beginning = beginning(blocks)
+		if r.beginning = manName(blocks); r.beginning < 0 {
+			r.beginning = beginning(blocks)
+		}
 	}
 	for i, b := range blocks {
 		if b.Kind == htmlpage.Paragraph && isProse(b) && !d.quotes(p, i) && !all(p.Sentences[i], drop) {
@@ -221,10 +223,13 @@ func (r *proseReader) read(i int) {
 			gap = " " // not every script has one between sentences
 		}
 		t := strings.TrimSpace(s)
-		if t == "" || r.said[t] || r.drop(t) || first && isLabel(t) || pointsAt(t, blocks, i) {
+		if t == "" || first && !strings.ContainsFunc(t, unicode.IsLetter) || r.said[t] || r.drop(t) || first && isLabel(t) || pointsAt(t, blocks, i) {
 			continue
 		}
 		r.said[t] = true
+		if i == r.beginning {
+			t = asSentence(t)
+		}
 		pc := piece{text: t, sep: before, first: first}
 		if first {
 			pc.sep = "\n\n"

@@ -45,18 +45,33 @@ type noteParts struct {
 	seen    map[string]bool
 }
 
-func (n *noteParts) add(t string) {
-	t = strings.TrimRight(t, ".:;,")
+func (n *noteParts) add(said string) {
+	t := strings.TrimRight(said, ".:;,")
 	if len(t) == 1 && !n.letters && t[0]|0x20 >= 'a' && t[0]|0x20 <= 'z' {
 		return // of an index; what stands below it says more
+	}
+	if !strings.ContainsFunc(t, unicode.IsLetter) && !strings.ContainsFunc(t, unicode.IsDigit) || areSteps(t) {
+		return
 	}
 	if dated(t) || isAddress(t) || ofGenerator(t) || htmlpage.Nameless(t) || n.page == n.d.base && vague(t) {
 		return
 	}
-	if k := plain.Key(t); !n.seen[k] && (n.common || !n.d.votes.boilerplate(t)) {
+	if k := plain.Key(t); !n.seen[k] && (n.common || !n.d.votes.boilerplate(t) && !n.d.votes.boilerplate(said)) {
 		n.seen[k] = true
 		n.list = append(n.list, t)
 	}
+}
+
+// areSteps reports the words of links to the neighbours of a page: "Previous | Contents | Next".
+func areSteps(t string) bool {
+	found := false
+	for part := range strings.FieldsFuncSeq(t, func(r rune) bool { return strings.ContainsRune("|<>«»‹›←→[]·•/", r) }) {
+		k := plain.Key(part)
+		if found = found || step[k]; k != "" && !step[k] && !vague(part) {
+			return false
+		}
+	}
+	return found && plain.Key(t) != "more" // which leads on to the rest of a text
 }
 
 // isAddress reports a link that shows where it leads to.
@@ -189,7 +204,7 @@ func (d *describer) subtitle(p *Page) string {
 			}
 			t := blocks[i+1].Text
 			if blocks[i+1].Kind == htmlpage.Paragraph && blocks[i+1].Links == 0 && worth(t) && wordy(t) && !names(t) && !leads(t) &&
-				!isLabel(t) && !formal(t) && !motto(t) && !saysNothing(t, p.Title) && !all(p.Sentences[i+1], d.votes.repeated) && plain.Key(t) != plain.Key(p.Title) {
+				!isLabel(t) && !formal(t) && !d.isCourtesy(p, p.Sentences[i+1][0]) && !motto(t) && !saysNothing(t, p.Title) && !all(p.Sentences[i+1], d.votes.repeated) && plain.Key(t) != plain.Key(p.Title) {
 				return asSentence(t)
 			}
 			break

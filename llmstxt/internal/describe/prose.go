@@ -26,7 +26,8 @@ func isProse(b htmlpage.Block) bool {
 }
 
 // beginning is the first block of a page below its headings, if that is a sentence of its own that
-// isProse finds too short: a reference says "Makes tea." first. Else it is -1.
+// isProse finds too short: a reference says "Makes tea." first. It needs no full stop where it stands
+// alone between the title and the next heading. Else it is -1.
 func beginning(blocks []htmlpage.Block) int {
 	i := slices.IndexFunc(blocks, func(b htmlpage.Block) bool {
 		return b.Kind != htmlpage.Heading && b.Kind != htmlpage.Title && b.Kind != htmlpage.Omitted
@@ -34,10 +35,45 @@ func beginning(blocks []htmlpage.Block) int {
 	if i < 1 || blocks[i].Kind != htmlpage.Paragraph || blocks[i].Links > 50 {
 		return -1
 	}
-	if s := blocks[i].Text; greets.MatchString(s) || lowerCase(s) || strings.Count(s, " ") < 2 || !plain.IsComplete(s) || !wordy(s) || isLabel(s) || names(s) || areFiles(s) {
+	s := blocks[i].Text
+	if !plain.IsComplete(s) && !(isBrief(s) && blocks[i-1].Kind == htmlpage.Title && i+1 < len(blocks) && blocks[i+1].Kind == htmlpage.Heading) {
+		return -1
+	}
+	if greets.MatchString(s) || lowerCase(s) || strings.Count(s, " ") < 2 || !wordy(s) || isLabel(s) || names(s) || areFiles(s) {
 		return -1
 	}
 	return i
+}
+
+// manName is the block of a manual page below its first heading that says what each has in that
+// place: "kettle - boil water"; -1 on other pages.
+func manName(blocks []htmlpage.Block) int {
+	i := slices.IndexFunc(blocks, func(b htmlpage.Block) bool {
+		return b.Kind == htmlpage.Heading && nameHeadings[plain.Key(b.Text)]
+	})
+	if i < 0 || i > 3 || i+1 == len(blocks) || blocks[i+1].Kind != htmlpage.Paragraph || !manLine.MatchString(blocks[i+1].Text) {
+		return -1
+	}
+	return i + 1
+}
+
+// manLine is names and what they do: "tea, teapot - make tea".
+var manLine = regexp.MustCompile(`^[^\s,]+(?:, [^\s,]+)* (?:-|–|—|−|--) \S+ \S`)
+
+// nameHeadings are the first heading of a manual page.
+var nameHeadings = plain.Set("name nom nombre nome naam nazwa имя название 名前 名称 名稱 이름 bezeichnung navn namn jméno")
+
+// isBrief reports words that say what something does, without a full stop: "Lets the water out of
+// a kettle". The title of a book, and names, have fewer words in small letters.
+func isBrief(s string) bool {
+	words, small, own := 0, 0, false
+	for w := range strings.FieldsSeq(s) {
+		if words++; lowerCase(w) {
+			small++
+			own = own || !between[w]
+		}
+	}
+	return words >= 3 && own && small*2 >= words && !leads(s) && !vague(s)
 }
 
 // greets matches a short text that speaks to its reader, says where to read on, what kind of page it is

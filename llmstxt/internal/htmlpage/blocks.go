@@ -59,11 +59,7 @@ func readBlocks(region []byte, own string) ([]Block, []string) {
 		w.flush()
 	}
 	if w.preformatted > 4*w.size && w.preformatted > bareText {
-		// The page is a text that somebody laid out by hand.
-		pre := walker{own: own, hints: w.hints, pre: true}
-		pre.walk(body)
-		pre.flush()
-		w.blocks = pre.blocks
+		w.readPre(body)
 	}
 	if len(w.anchors) < 3 {
 		w.anchors = append(w.anchors, w.outer...)
@@ -106,7 +102,8 @@ type walker struct {
 	link  int
 	code  int
 
-	preformatted int // bytes of preformatted text that were left out
+	preformatted     int // bytes of preformatted text that were left out
+	laidOut, program int // and of such text that was read: of words, of code
 
 	outer []string // words of links that lead to other sites or stay on the page
 }

@@ -21,12 +21,23 @@ import (
 //	       It starts them when they are needed, and ends them
 //	       when they are not.
 
+// readPre reads a page again most of which is preformatted, unless that is programs.
+func (w *walker) readPre(body *html.Node) {
+	pre := walker{own: w.own, hints: w.hints, pre: true}
+	pre.walk(body)
+	pre.flush()
+	if pre.laidOut > pre.program || len(w.blocks) == 0 {
+		w.blocks = pre.blocks
+	}
+}
+
 // preText makes blocks of preformatted text.
 func (w *walker) preText(n *html.Node) {
 	w.flush()
 	var lines []string
 	size, code, said, begin, before := 0, 0, 0, len(w.blocks), w.size
 	defer func() {
+		w.laidOut, w.program = w.laidOut+said, w.program+code
 		if code > said { // a program, in which a few lines have no signs
 			w.blocks, w.size = w.blocks[:begin], before
 			w.omit()
@@ -82,7 +93,7 @@ func (w *walker) add(kind BlockKind, text string) {
 // isCode reports a piece of a program, of markup or of a synopsis: a good part of it
 // is signs that prose has few of, or it begins as a comment does.
 func isCode(s string) bool {
-	for _, begin := range []string{"//", "/*", "--", "#include", "#!", "<?", "<!"} {
+	for _, begin := range []string{"//", "/*", "--", "; ", ";;", "#include", "#!", "<?", "<!"} {
 		if strings.HasPrefix(s, begin) {
 			return true
 		}

@@ -47,11 +47,17 @@ func (s *scanner) region(size, need int) {
 		start = s.entryOf(start)
 	}
 	s.wholeFrom, s.wholeEnd = start, max(start, end)
-	before := 0
+	before, laid, looked := 0, false, false
 	for i, c := range s.checks {
 		if c.offset <= start {
 			before = c.prose
-		} else if c.prose-before >= leastParagraph && !s.said(i, start, before) {
+			continue
+		}
+		late := c.prose-before >= leastParagraph && !s.said(i, start, before)
+		if late && !looked {
+			laid, looked = laidOut(s.page[start:c.begin]), true
+		}
+		if late && !laid {
 			// A contents list of the region's size stands before the text, or code.
 			if s.wholeFrom == start && !speaksBetween(s.page[start:c.begin]) {
 				s.wholeFrom = c.begin
@@ -79,6 +85,29 @@ func speaksBetween(part []byte) bool {
 		}
 	}
 	return said > linked
+}
+
+// laidOut reports a part of a page that is text which somebody laid out by hand, as manual
+// pages are, and no program.
+func laidOut(part []byte) bool {
+	l, pre, said, code := lexer{page: part}, false, 0, 0
+	var text []byte
+	for kind := l.next(); kind != endOfPage; kind = l.next() {
+		switch {
+		case kind == textToken && pre:
+			text = append(text, l.bytes()...)
+		case kind != textToken && l.tag == atom.Pre:
+			for paragraph := range bytes.SplitSeq(text, []byte("\n\n")) {
+				if t := plain.OneLine(html.UnescapeString(string(paragraph))); isCode(t) {
+					code += len(t)
+				} else {
+					said += len(t)
+				}
+			}
+			text, pre = text[:0], kind == startTag
+		}
+	}
+	return said > code && said*8 > len(part)
 }
 
 // maxEntry is how many bytes an entry of a list has before its text, at most.
