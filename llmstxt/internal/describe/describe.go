@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
 // Page is a page of a site: what was read from it, and what is chosen for it.
@@ -51,6 +52,19 @@ func fromFrames(pages []Page) {
 		p := &pages[i]
 		if q := framed(p, at, maxFrames); q != nil && q != p {
 			p.Excerpt, p.Note, p.outlined, p.framed = q.Excerpt, q.Note, false, q
+		} else if q == nil && !p.outlined {
+			p.outlineFrames(at)
+		}
+	}
+}
+
+// outlineFrames gives a page that says only that it is made of frames the outline of one of them
+// that has more than its title.
+func (p *Page) outlineFrames(at map[string]*Page) {
+	for _, f := range p.Evidence.Parts[:min(len(p.Evidence.Parts), maxParts)] {
+		if q := at[f]; q != nil && q.outlined && plain.Key(q.Excerpt) != plain.Key(q.Title) {
+			p.Excerpt, p.Note = q.Excerpt, q.Note
+			return
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package describe
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -14,8 +15,9 @@ import (
 // description is what the page says of itself, if that is worth anything, as a
 // sentence.
 func (d *describer) description(p *Page) string {
-	for _, desc := range descriptions(p.Evidence) {
-		if strings.HasPrefix(desc, "API documentation for the Rust ") || d.descs[desc] > 1 || !worth(desc) || labelled(desc) || d.forms[form(desc, p)] >= formsOfAGenerator || broken(desc, p.Evidence.Blocks) {
+	for _, said := range descriptions(p.Evidence) {
+		desc := withoutMarks(said)
+		if strings.HasPrefix(desc, "API documentation for the Rust ") || d.descs[said] > 1 || !worth(desc) || labelled(desc) || d.forms[form(said, p)] >= formsOfAGenerator || broken(desc, p.Evidence.Blocks) {
 			continue
 		}
 		if k := plain.Key(desc); k != plain.Key(p.Title) && k != plain.Key(p.Evidence.Title) {
@@ -24,6 +26,35 @@ func (d *describer) description(p *Page) string {
 	}
 	return ""
 }
+
+// withoutMarks is a description without the links of Markdown, which rustdoc leaves in it:
+// "Opens [`Lid`][lid::Lid] of the [kettle](../kettle.html)."
+func withoutMarks(desc string) string {
+	if !strings.Contains(desc, "](") && !strings.Contains(desc, "][") && !strings.Contains(desc, "[`") {
+		return desc
+	}
+	return linkMarks.ReplaceAllStringFunc(desc, func(link string) string {
+		text := linkMarks.FindStringSubmatch(link)
+		return text[1] + text[2]
+	})
+}
+
+// linkMarks are a link with its address or its reference, and one that is code.
+var linkMarks = regexp.MustCompile("\\[([^\\[\\]]+)\\](?:\\([^()\\s]*\\)|\\[[^\\[\\]]*\\])|\\[(`[^`]+`)\\]")
+
+// areBadges reports the names of the pictures with which a page begins on a forge: "github crates-io
+// docs-rs".
+func areBadges(desc string) bool {
+	n := 0
+	for w := range strings.FieldsSeq(strings.ToLower(desc)) {
+		if n++; !badges[plain.Key(w)] {
+			return false
+		}
+	}
+	return n > 0
+}
+
+var badges = plain.Set("github gitlab cratesio docsrs crate docs documentation build status license licence version npm pypi codecov coverage ci discord gitter downloads badge")
 
 // shared is a description that other pages have too: what a site says of itself on
 // all of them is about its base page at least.
@@ -88,7 +119,7 @@ func worth(desc string) bool {
 	if n < 60 && placeholders[plain.Key(desc)] {
 		return false
 	}
-	if cutOff(desc) {
+	if cutOff(desc) || areBadges(desc) {
 		return false
 	}
 	if spaceless(desc) {
@@ -172,7 +203,7 @@ func (d *describer) short(p *Page) string {
 	title := plain.Key(p.Title)
 	for i, b := range p.Evidence.Blocks {
 		if b.Kind != htmlpage.Paragraph || b.Links > 50 || d.quotes(p, i) || !worth(b.Text) || plain.Key(b.Text) == title || leads(b.Text) || saysNothing(b.Text, p.Title) ||
-			all(p.Sentences[i], d.votes.repeated) || isLabel(b.Text) || !wordy(b.Text) || names(b.Text) || areFiles(b.Text) || ofGenerator(b.Text) || p == d.base && formal(b.Text) {
+			all(p.Sentences[i], d.votes.repeated) || isLabel(b.Text) || !wordy(b.Text) || names(b.Text) || areFiles(b.Text) || ofGenerator(b.Text) || p == d.base && formal(b.Text) || d.isCourtesy(p, b.Text) {
 			continue
 		}
 		return plain.Cut(asSentence(b.Text), d.limit)

@@ -85,7 +85,7 @@ type piece struct {
 
 // excerpt is the page's own words, at most d.limit characters, never empty.
 func (d *describer) excerpt(p *Page) string {
-	pieces := d.prose(p, func(s string) bool { return d.votes.boilerplate(s) || formal(s) })
+	pieces := d.prose(p, func(s string) bool { return d.votes.boilerplate(s) || formal(s) || d.isCourtesy(p, s) })
 	if !slices.ContainsFunc(pieces, func(p piece) bool { return !cutOff(p.text) }) {
 		pieces = nil // teasers of other pages
 	}
@@ -93,7 +93,9 @@ func (d *describer) excerpt(p *Page) string {
 		if len(pieces) == 0 {
 			// Pages that a template wrote say the same of different things. A page may be
 			// about a licence; a site is not.
-			pieces = d.prose(p, func(s string) bool { return drop(s) || p == d.base && formal(s) })
+			pieces = d.prose(p, func(s string) bool {
+				return drop(s) || ofGenerator(s) || p == d.base && formal(s) || d.isCourtesy(p, s)
+			})
 		}
 	}
 	if !slices.ContainsFunc(pieces, func(p piece) bool { return !cutOff(p.text) }) {

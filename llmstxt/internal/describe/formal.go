@@ -1,6 +1,7 @@
 package describe
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -16,6 +17,30 @@ func formal(s string) bool {
 	}
 	return len(s) <= 400 && notices.in(low) // a longer text is about them
 }
+
+// isCourtesy reports a sentence of the base page that thanks or greets somebody.
+func (d *describer) isCourtesy(p *Page, s string) bool {
+	return p == d.base && (thanks(s) || onlyGreets(s, p.Title))
+}
+
+// thanks reports a sentence in which those who wrote a text thank others.
+func thanks(s string) bool {
+	low := strings.ToLower(s[:min(len(s), 80)])
+	return strings.Contains(low, "thank") && thanksTo.MatchString(low)
+}
+
+// onlyGreets reports a sentence that bids welcome to what a title names, and says no more.
+func onlyGreets(s, title string) bool {
+	to, title := welcomed(s), strings.ToLower(title)
+	for w := range strings.FieldsFuncSeq(strings.ToLower(to), notWord) {
+		if !hasWord(title, w) && !bookWords[w] {
+			return false
+		}
+	}
+	return to != ""
+}
+
+var thanksTo = regexp.MustCompile(`^(?:(?:many|special|warm|our|my|and) )*thanks (?:also |again |go |are due )*(?:to|for)\b|^(?:we|i|the authors?)(?: would like to| want to| wish to|'d like to)?(?: also)? thank\b|^thank you for\b`)
 
 // isLicence reports a sentence, in lower case, on what may be done with a text, which says
 // nothing of what it is about.
@@ -61,7 +86,7 @@ func (p phrases) in(low string) bool {
 // licences are in the usual licences of documentation and nowhere else.
 var licences = phrasesBy([]string{"permi", "licen", "copyright", "redistribute"}, []string{
 	"redistribute it and/or modify", "redistribute and/or modify", "under the terms of the gnu", "permission is granted to copy", "permission is granted to make",
-	"permission is granted to reproduce", "permission is hereby granted", "permission notice", "verbatim copies",
+	"permission is granted to reproduce", "permission is hereby granted", "grant permission to copy", "permission to copy and distribute", "be copied and distributed", "be copied, in whole or in part", "copy of the license is included", "permission notice", "verbatim copies",
 	"all rights reserved", "copyright ©", "copyright 19", "copyright 20", "copyright (c)", "without even the implied warranty", "is subject to the boost software license",
 	"work is licensed under", "to view a copy of this license", "along with this program", "copy of the gnu general public license",
 	"gnu general public license for more details", "text of the gnu general public license", "gnu.org/licenses", "writing to the free software foundation"})

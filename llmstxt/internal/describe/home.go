@@ -218,7 +218,7 @@ func firstSentences(excerpt string) []string {
 	var out []string
 	for line := range strings.Lines(plain.UnescapeLines(excerpt)) {
 		for _, s := range plain.Sentences(line) {
-			if s = strings.TrimSpace(s); s != "" && len(out) < 6 {
+			if s = strings.TrimSpace(s); s != "" && !thanks(s) && len(out) < 6 {
 				out = append(out, s)
 			}
 		}

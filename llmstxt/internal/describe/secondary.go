@@ -98,4 +98,4 @@ var minor = plain.Set(`genindex generalindex indexpage modindex pymodindex searc
 	acknowledgments contributors authors colophon sitemap tags categories archive archives login signup contact contactus
 	bibliography errata trademarks gplv2 gplv3 gpl mitlicense codeofconduct bookindex
 	conceptindex optionindex variableindex functionindex commandindex
-	keywordindex symbolindex subjectindex termindex macroindex wordindex nameindex indexofterms indices memberlist graphlegend packageuse packagetree packagelist indexall allclasses allclassesindex allpackagesindex overviewtree classlist methodlist filelist docindex docindexall classeshierarchy`)
+	keywordindex symbolindex subjectindex termindex macroindex wordindex nameindex indexofterms indices memberlist graphlegend packageuse packagetree packagelist indexall allclasses allclassesindex allpackagesindex overviewtree helpdoc apihelp classlist methodlist filelist docindex docindexall classeshierarchy`)

@@ -64,7 +64,9 @@ func setTitles(pages []Page) affixes {
 	for i := 1; i < len(pages); i++ {
 		p := &pages[i]
 		named := a.name() != "" && strings.EqualFold(p.Title, a.name()) || numbered(p.Title)
-		if h := own[i]; (named || count[p.Title] > 1) && h != "" && count[h] == 0 && headings[h] == 1 && !strings.EqualFold(h, a.name()) {
+		// What only says the site's name is worse than a heading that a copy of the page has too.
+		ofSite := named && !numbered(p.Title) && headings[own[i]] <= maxCopies && own[i] != own[0]
+		if h := own[i]; ofSite && h != "" && !strings.EqualFold(h, a.name()) || (named || count[p.Title] > 1) && h != "" && count[h] == 0 && headings[h] == 1 && !strings.EqualFold(h, a.name()) {
 			count[p.Title]--
 			count[h]++
 			p.Title = h
@@ -111,6 +113,9 @@ func ofTemplate(pages []Page, own []string, count map[string]int) {
 		p.Title = title
 	}
 }
+
+// maxCopies is how many pages may have a heading that is a title in place of the site's name.
+const maxCopies = 2
 
 // named is the title of a page whose own is one of a template: og:title, or its heading h if no
 // other page has it, of which headings counts all; "" if there is neither.
