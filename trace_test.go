@@ -251,3 +251,34 @@ func TestTrace_DrainAtSessionStart_EndsTheSession(t *testing.T) {
 		})
 	}
 }
+
+// The functions at a session's end are given a context that has not ended, whatever has ended
+// the session: what they do with it would fail.
+func TestTrace_SessionEnds_ContextGoesOn(t *testing.T) {
+	for name, end := range map[string]func(*world, *peer){
+		"client leaves": func(_ *world, p *peer) { p.conn.Close() },
+		"ended":         func(w *world, _ *peer) { w.gw.EndWhere(func(farwire.Session) bool { return true }, "enough") },
+		"drain":         func(w *world, _ *peer) { w.drain() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dialling, ended := make(chan struct{}), make(chan error, 1)
+			w := newWorld(t, func(o *farwire.Options) {
+				o.Agents = agent.Exit{ID: testAgent, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+					close(dialling)
+					<-ctx.Done()
+					return nil, context.Cause(ctx)
+				}}
+				o.Trace = &farwire.Trace{SessionEnd: func(ctx context.Context, _ farwire.SessionInfo, _ farwire.SessionResult) {
+					ended <- context.Cause(ctx)
+				}}
+			})
+			p := w.open("/ws")
+			p.ask("ws://192.0.2.1/", "")
+			<-dialling
+			end(w, p)
+			if err := <-ended; err != nil {
+				t.Errorf("the context has ended: %v", err)
+			}
+		})
+	}
+}
