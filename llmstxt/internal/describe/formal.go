@@ -2,7 +2,6 @@ package describe
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -46,54 +45,50 @@ var thanksTo = regexp.MustCompile(`^(?:(?:many|special|warm|our|my|and) )*thanks
 // nothing of what it is about.
 func isLicence(low string) bool { return len(low) >= 16 && licences.in(low) }
 
-// phrases are looked for in every sentence, and few sentences have one: first the words are
-// looked for that several phrases share.
-type phrases []phrasesWith
+// phrases are looked for in every sentence, and few sentences have one: each is listed under the hash
+// of its first four bytes.
+type phrases [1 << 10][]string
 
-type phrasesWith struct {
-	word    string
-	phrases []string
-}
-
-// phrasesBy sorts phrases by the first of the words that each has; one that has none of them is
-// its own word.
-func phrasesBy(words, all []string) (sorted phrases) {
+func newPhrases(all ...string) *phrases {
+	p := new(phrases)
 	for _, phrase := range all {
-		word := phrase
-		if i := slices.IndexFunc(words, func(w string) bool { return strings.Contains(phrase, w) }); i >= 0 {
-			word = words[i]
-		}
-		at := slices.IndexFunc(sorted, func(of phrasesWith) bool { return of.word == word })
-		if at < 0 {
-			at = len(sorted)
-			sorted = append(sorted, phrasesWith{word: word})
-		}
-		sorted[at].phrases = append(sorted[at].phrases, phrase)
+		list := &p[firstBytes(0).add(phrase[0]).add(phrase[1]).add(phrase[2]).add(phrase[3]).hash()]
+		*list = append(*list, phrase)
 	}
-	return sorted
+	return p
 }
 
 // in reports a text, in lower case, that has one of the phrases.
-func (p phrases) in(low string) bool {
-	for _, of := range p {
-		if strings.Contains(low, of.word) && slices.ContainsFunc(of.phrases, func(phrase string) bool { return strings.Contains(low, phrase) }) {
-			return true
+func (p *phrases) in(low string) bool {
+	first := firstBytes(0)
+	for i := range len(low) {
+		first = first.add(low[i])
+		for _, phrase := range p[first.hash()] {
+			if i >= 3 && strings.HasPrefix(low[i-3:], phrase) {
+				return true
+			}
 		}
 	}
 	return false
 }
 
+// firstBytes are four, the last in the lowest bits.
+type firstBytes uint32
+
+func (f firstBytes) add(c byte) firstBytes { return f<<8 | firstBytes(c) }
+func (f firstBytes) hash() uint32          { return uint32(f) * 0x9e3779b1 >> 22 }
+
 // licences are in the usual licences of documentation and nowhere else.
-var licences = phrasesBy([]string{"permi", "licen", "copyright", "redistribute"}, []string{
+var licences = newPhrases(
 	"redistribute it and/or modify", "redistribute and/or modify", "under the terms of the gnu", "permission is granted to copy", "permission is granted to make",
 	"permission is granted to reproduce", "permission is hereby granted", "grant permission to copy", "permission to copy and distribute", "be copied and distributed", "be copied, in whole or in part", "copy of the license is included", "permission notice", "verbatim copies",
 	"all rights reserved", "copyright ©", "copyright 19", "copyright 20", "copyright (c)", "without even the implied warranty", "is subject to the boost software license",
 	"work is licensed under", "to view a copy of this license", "along with this program", "copy of the gnu general public license",
-	"gnu general public license for more details", "text of the gnu general public license", "gnu.org/licenses", "writing to the free software foundation"})
+	"gnu general public license for more details", "text of the gnu general public license", "gnu.org/licenses", "writing to the free software foundation")
 
 // notices are in the banners of sites and of the services that make these (OneTrust,
 // Cookiebot, Usercentrics, Didomi, Quantcast), and in pleas for another browser.
-var notices = phrasesBy([]string{"cookie", "javascript", "browser"}, []string{
+var notices = newPhrases(
 	"website uses cookies", "site uses cookies", "we use cookies", "uses cookies to ensure", "storing of cookies", "our use of cookies",
 	"uses essential cookies", "accept all cookies", "we value your privacy", "store and/or access information on a device",
 	"wir verwenden cookies", "wir nutzen cookies", "website verwendet cookies", "webseite verwendet cookies", "website nutzt cookies",
@@ -101,4 +96,4 @@ var notices = phrasesBy([]string{"cookie", "javascript", "browser"}, []string{
 	"utilizziamo i cookie", "questo sito utilizza", "maakt gebruik van cookies", "wij gebruiken cookies", "używamy plików cookie", "используем файлы cookie",
 	"используем cookie", "использует cookie", "cookieを使用", "クッキーを使用", "使用 cookie", "使用cookie",
 	"please enable javascript", "enable javascript in your browser", "javascript is disabled in your", "bitte aktivieren sie javascript", "veuillez activer javascript",
-	"включите javascript", "using an outdated browser", "your browser is not supported", "your browser is out of date", "please upgrade your browser", "veralteten browser", "navigateur obsolète"})
+	"включите javascript", "using an outdated browser", "your browser is not supported", "your browser is out of date", "please upgrade your browser", "veralteten browser", "navigateur obsolète")

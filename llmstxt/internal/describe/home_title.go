@@ -184,6 +184,9 @@ func ofGenerator(s string) bool {
 	if strings.HasPrefix(s, "[detail level ") || strings.HasPrefix(s, "Go to the source code of this file") || strings.HasPrefix(s, "This graph shows which files") || made && strings.Trim(version, "0123456789.") == "" {
 		return true
 	}
+	if !strings.Contains(s, "documentation ") {
+		return false
+	}
 	for _, of := range []string{"documentation for ", "documentation of "} {
 		if i := strings.LastIndex(s, of); i >= 0 && byGenerator(s[i+len(of):]) {
 			return true

@@ -2,6 +2,7 @@ package describe
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -24,8 +25,8 @@ const maxSigned = 200 // bytes of a name and what stands before it
 // motto reports a paragraph that is a quotation and nothing else, with or without the
 // name of who said it.
 func motto(text string) bool {
-	// Each paragraph comes here: the expression sees the end of those with a dash in it.
-	if end := text[max(0, len(text)-maxSigned):]; strings.ContainsAny(end, "-—–―") {
+	// Each paragraph comes here: the expression sees the end of those with a dash before a name.
+	if end := text[max(0, len(text)-maxSigned):]; hasDash(end) {
 		if m := signed.FindStringSubmatch(end); m != nil && isName(m[1]) {
 			return true
 		}
@@ -45,6 +46,12 @@ func motto(text string) bool {
 	}
 	return false
 }
+
+func hasDash(s string) bool {
+	return slices.ContainsFunc(dashes, func(dash string) bool { return strings.Contains(s, dash) })
+}
+
+var dashes = []string{"--", "—", "–", "―"}
 
 // isName reports words that begin with capital letters, but for those between names.
 func isName(s string) bool {

@@ -39,7 +39,7 @@ func beginning(blocks []htmlpage.Block) int {
 	if !plain.IsComplete(s) && !(isBrief(s) && blocks[i-1].Kind == htmlpage.Title && i+1 < len(blocks) && blocks[i+1].Kind == htmlpage.Heading) {
 		return -1
 	}
-	if greets.MatchString(s) || lowerCase(s) || strings.Count(s, " ") < 2 || !wordy(s) || isLabel(s) || names(s) || areFiles(s) {
+	if lowerCase(s) || strings.Count(s, " ") < 2 || !wordy(s) || isLabel(s) || names(s) || areFiles(s) || greets.MatchString(s) {
 		return -1
 	}
 	return i
