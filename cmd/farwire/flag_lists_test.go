@@ -14,10 +14,11 @@ import (
 
 // Each flag of several values says in its help how they are given, and takes them so: given
 // more than once always; else, in the flag as in its variable, with commas between them, or
-// one a line where a value may hold a comma.
+// one a line where a value may hold a comma. An empty one, as of a variable that is not set, is
+// an error beside others too.
 func TestFlags_OfSeveralValues_TakeThemAsHelpSays(t *testing.T) {
 	// parse returns what a flag of a command comes to; the command lacks what else it needs.
-	parse := func(command string, args ...string) func(flag string) []string {
+	parse := func(command string, args ...string) (of func(flag string) []string, err error) {
 		clearRest := map[string][]string{"relay": {"ws://a.test"}, "crawl": {"http://a.test"}, "check": {"http://a.test"}}
 		var cli commands
 		app, err := kong.New(&cli, append(values, kong.Resolvers(&environment{}), kong.TypeMapper(reflect.TypeFor[slog.Level](), kong.MapperFunc(logLevel)))...)
@@ -25,7 +26,7 @@ func TestFlags_OfSeveralValues_TakeThemAsHelpSays(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := app.Parse(append(append([]string{command}, args...), clearRest[command]...)); err != nil {
-			t.Fatalf("%s %q: %v", command, args, err)
+			return nil, err
 		}
 		return func(name string) (got []string) {
 			for _, c := range app.Model.Children {
@@ -38,7 +39,7 @@ func TestFlags_OfSeveralValues_TakeThemAsHelpSays(t *testing.T) {
 				}
 			}
 			return got
-		}
+		}, nil
 	}
 	var cli commands
 	app, err := kong.New(&cli, values...)
@@ -75,11 +76,18 @@ func TestFlags_OfSeveralValues_TakeThemAsHelpSays(t *testing.T) {
 					}
 					t.Setenv(in+fileSuffix, name)
 				}
-				if got := parse(c.Name, args...)(f.Name); !slices.Equal(got, want) {
+				if of, err := parse(c.Name, args...); err != nil {
+					t.Errorf("%s --%s, %s: %v", c.Name, f.Name, way, err)
+				} else if got := of(f.Name); !slices.Equal(got, want) {
 					t.Errorf("%s --%s, %s: %q, want %q", c.Name, f.Name, way, got, want)
 				}
 				os.Unsetenv(in)
 				os.Unsetenv(in + fileSuffix)
+			}
+			for _, args := range [][]string{{flag}, {flag, flag + want[0]}, {flag + want[0], flag}, {flag + want[0], flag + " "}} {
+				if _, err := parse(c.Name, args...); err == nil || !strings.Contains(err.Error(), "empty") {
+					t.Errorf("%s %q: %v", c.Name, args, err)
+				}
 			}
 		}
 	}

@@ -83,12 +83,13 @@ type lines []string
 
 // UnmarshalText adds what one flag gives. Lines that are empty do not count.
 func (l *lines) UnmarshalText(text []byte) error {
+	had := len(*l)
 	for line := range strings.Lines(string(text)) {
 		if line = strings.TrimSpace(line); line != "" {
 			*l = append(*l, line)
 		}
 	}
-	if len(*l) == 0 {
+	if len(*l) == had {
 		return errors.New("empty; give it a value or leave it out")
 	}
 	return nil
