@@ -163,6 +163,7 @@ func writeAllocations(file string) {
 		return
 	}
 	defer f.Close()
+	runtime.GC() // the profile ends with the last collection
 	pprof.Lookup("allocs").WriteTo(f, 0)
 }
 
