@@ -36,7 +36,10 @@ func (lossy) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 		send := func() error { return next(ctx, cmd) }
 		// Those that set a connection up have the context too.
 		if l, ok := ctx.Value(lossKey{}).(loss); ok && strings.HasPrefix(cmd.Name(), "eval") {
-			return l(send)
+			if err := l(send); err != nil {
+				return err
+			}
+			return ctx.Err() // the answer comes too late
 		}
 		return send()
 	}
@@ -71,22 +74,21 @@ func askedAgain(t *testing.T, l *redislimit.Limiter) {
 	waitFor(t, "Redis is asked again", func() bool { take(t, l, slow(10)); return !l.Stats().Unavailable })
 }
 
-// leaving returns a context whose commands number n and later are not sent, because the caller
-// leaves. It has left when none of them is to come.
+// leaving returns a context that ends when command number n has been sent, before its answer
+// comes.
 func leaving(t *testing.T, n int) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	return losing(ctx, func(send func() error) error {
-		if n--; n > 0 {
-			return send()
+		if n--; n == 0 {
+			defer cancel()
 		}
-		cancel()
-		return context.Canceled
+		return send()
 	})
 }
 
 // Bytes that Redis has not got are counted later, those that it may have got are not counted
-// twice, and with a caller that leaves none are lost.
+// twice, also those of a caller that leaves meanwhile.
 func TestAddBytes_CommandOrAnswerLost_CountsOnce(t *testing.T) {
 	s := harness.Redis(t)
 	l := openLossy(t, s)
@@ -99,22 +101,18 @@ func TestAddBytes_CommandOrAnswerLost_CountsOnce(t *testing.T) {
 		}
 		return q
 	}
-	leave := func(at int, n int64) {
-		t.Helper()
-		if _, err := l.AddBytes(leaving(t, at), p, n); !errors.Is(err, context.Canceled) || l.Stats().Unavailable {
-			t.Errorf("a caller that left: %v, %+v", err, l.Stats())
-		}
-	}
 	add(losing(t.Context(), notSent), 30)
 	askedAgain(t, l)
-	leave(1, 500)
-	if q := add(t.Context(), 1); q.Used != 31 || q.RetryAfter != 0 {
-		t.Errorf("not sent: %+v, want 31 used", q)
+	if q := add(leaving(t, 1), 5); q.Used != 35 {
+		t.Errorf("the caller left: %+v, want 35 used", q)
+	}
+	if q := add(t.Context(), 1); q.Used != 36 || q.RetryAfter != 0 {
+		t.Errorf("not sent: %+v, want 36 used", q)
 	}
 	add(losing(t.Context(), answerLost), 100)
 	askedAgain(t, l)
-	if q := add(t.Context(), 0); q.Used != 131 {
-		t.Errorf("answer lost: %+v, want 131 used", q)
+	if q := add(t.Context(), 0); q.Used != 136 {
+		t.Errorf("answer lost: %+v, want 136 used", q)
 	}
 	// A limit that is reached, and nobody can say until when.
 	commands := 0
@@ -123,48 +121,59 @@ func TestAddBytes_CommandOrAnswerLost_CountsOnce(t *testing.T) {
 			return answerLost(send)
 		}
 		return send()
-	}), 869)
+	}), 864)
 	if q.Used != 1000 || q.RetryAfter <= 0 || q.RetryAfter > time.Hour {
 		t.Errorf("limit reached: %+v", q)
 	}
 	askedAgain(t, l)
-	leave(2, 0)
-	if q := add(t.Context(), 0); q.Used != 1000 || q.RetryAfter < 24*time.Hour {
-		t.Errorf("afterwards: %+v", q)
+	for i := range 2 {
+		if q := add(leaving(t, i+1), 0); q.Used != 1000 || q.RetryAfter < 24*time.Hour {
+			t.Errorf("the caller left at command %d: %+v", i+1, q)
+		}
 	}
 }
 
-// Pages are given back once, and those that Redis has not got with a later crawl.
+// Pages are given back once, and those that Redis has not got with a later crawl. A caller that
+// leaves can give back what Redis has granted.
 func TestTakePages_CommandOrAnswerLost_GivesBackOnce(t *testing.T) {
 	s := harness.Redis(t)
 	l := openLossy(t, s)
 	p := caller(farwire.Limits{PagesPerDay: 100})
-	q := takePages(t, l, p, 100)
+	take := func(ctx context.Context, want int) farwire.PageQuota {
+		t.Helper()
+		q, err := l.TakePages(ctx, p, want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return q
+	}
+	q := take(t.Context(), 100)
 	if err := q.Return(losing(t.Context(), notSent), 0); err != nil || l.Stats().Unavailable {
 		t.Errorf("none are given back: %v, %+v", err, l.Stats())
 	}
 	if err := q.Return(losing(t.Context(), notSent), 30); err != nil {
 		t.Error(err)
 	}
-	if local := takePages(t, l, p, 1000); local.Granted != 100 { // its own; those to give back wait
+	if local := take(t.Context(), 1000); local.Granted != 100 { // its own; those to give back wait
 		t.Errorf("meanwhile: %+v", local)
 	}
 	askedAgain(t, l)
-	if q := takePages(t, l, p, 0); q.Used != 70 {
-		t.Errorf("not sent: %+v, want 70 used", q)
+	left := take(leaving(t, 1), 10)
+	if left.Granted != 10 || left.Used != 80 {
+		t.Errorf("not sent, and the caller left: %+v, want 10 granted, 80 used", left)
+	}
+	if err := left.Return(leaving(t, 1), 10); err != nil {
+		t.Error(err)
+	}
+	if q := take(t.Context(), 0); q.Used != 70 {
+		t.Errorf("afterwards: %+v, want 70 used", q)
 	}
 	if err := q.Return(losing(t.Context(), answerLost), 20); err == nil {
 		t.Error("nobody says that Redis may not have got it")
 	}
 	askedAgain(t, l)
-	if q := takePages(t, l, p, 0); q.Used != 50 {
-		t.Errorf("answer lost: %+v, want 50 used", q)
-	}
-	if _, err := l.TakePages(leaving(t, 1), p, 10); !errors.Is(err, context.Canceled) || l.Stats().Unavailable {
-		t.Errorf("a caller that left: %v, %+v", err, l.Stats())
-	}
-	if q := takePages(t, l, p, 1000); q.Granted != 50 {
-		t.Errorf("afterwards: %+v, want 50 granted", q)
+	if q := take(t.Context(), 1000); q.Granted != 50 {
+		t.Errorf("answer lost: %+v, want 50 granted", q)
 	}
 }
 
@@ -179,7 +188,7 @@ func TestTakeSlot_GatewayCloses_NothingStaysTaken(t *testing.T) {
 		},
 		"the caller left": func(t *testing.T, l *redislimit.Limiter) {
 			ctx, cancel := context.WithCancel(t.Context())
-			ctx = losing(ctx, func(send func() error) error { defer cancel(); return errors.Join(send(), context.Canceled) })
+			ctx = losing(ctx, func(send func() error) error { defer cancel(); return send() })
 			if _, taken, err := l.TakeSlot(ctx, caller(farwire.Limits{}), farwire.KindRelay, 1); taken || !errors.Is(err, context.Canceled) {
 				t.Fatal(taken, err)
 			}

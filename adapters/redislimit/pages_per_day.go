@@ -3,7 +3,6 @@ package redislimit
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"sync"
 	"time"
 
@@ -19,8 +18,9 @@ var pagesScript = redis.NewScript(pagesSource)
 
 // TakePages counts the pages of a crawl by quarters of an hour: one counts for
 // a day, and for a quarter more at the most. What a gateway that was killed had
-// taken for its running crawls stays taken for as long. Its errors are those
-// of Take.
+// taken for its running crawls stays taken for as long. An error means that ctx had
+// ended before; a caller that leaves later is answered too, so that it can give the
+// pages back.
 //
 // Pages given back while Redis is unavailable are remembered, and given back with the
 // caller's next crawl. Those that Redis may or may not have got before it
@@ -35,16 +35,12 @@ func (l *Limiter) TakePages(ctx context.Context, p farwire.Principal, want int) 
 	for quarter, n := range pending {
 		args = append(args, quarter, n)
 	}
-	a, err := l.run(ctx, pagesScript, 4, key, args...)
-	var unavailable *unavailableError
-	switch {
-	case errors.As(err, &unavailable):
-		if !unavailable.asked {
+	a, err := l.count(ctx, key, args...)
+	if err != nil {
+		if !asked(err) {
 			l.returned.add(key, pending)
 		}
 		return l.local.TakePages(ctx, l.share(p), want)
-	case err != nil:
-		return farwire.PageQuota{}, err
 	}
 	q := farwire.PageQuota{Granted: int(a[0]), Used: int(a[1]), RetryAfter: time.Duration(a[3]) * time.Microsecond}
 	if q.Granted > 0 {
@@ -58,13 +54,19 @@ func (l *Limiter) giveBack(ctx context.Context, key string, quarter int64, n int
 	if n <= 0 {
 		return nil
 	}
-	_, err := l.run(ctx, pagesScript, 4, key, 0, -1, quarter, n)
-	var unavailable *unavailableError
-	if errors.As(err, &unavailable) && !unavailable.asked {
+	_, err := l.count(ctx, key, 0, -1, quarter, n)
+	if err != nil && !asked(err) {
 		l.returned.add(key, map[int64]int64{quarter: int64(n)})
 		return nil
 	}
 	return err
+}
+
+// count runs the script of pages and bytes on a key. It does not end with ctx, but with
+// Options.Timeout: what Redis has counted for a caller that leaves meanwhile must be known.
+// An error is an unavailableError.
+func (l *Limiter) count(ctx context.Context, key string, args ...any) ([]int64, error) {
+	return l.run(context.WithoutCancel(ctx), pagesScript, 4, key, args...)
 }
 
 // pendingCounts are counts to send once Redis is available again, by key and quarter.

@@ -241,6 +241,12 @@ type unavailableError struct{ asked bool }
 
 func (e *unavailableError) Error() string { return "redislimit: Redis is unavailable" }
 
+// asked reports whether an error says that Redis may yet do what it was asked for.
+func asked(err error) bool {
+	var unavailable *unavailableError
+	return errors.As(err, &unavailable) && unavailable.asked
+}
+
 // Ping asks Redis for a sign of life, for a program that wants to say at its
 // start that an address is wrong. A Limiter needs none.
 func (l *Limiter) Ping(ctx context.Context) error {
