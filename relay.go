@@ -302,7 +302,7 @@ func (g *Gateway) pipe(s *session, p *relayed) {
 	agent, target := p.exit.ID, p.request.Address()
 	s.handOver(pipe)
 	s.reached(agent, target)
-	end := func(r wsframe.Result) { s.end(relayResult(r, s.agent, s.target)) } // they change no more
+	end := func(r wsframe.Result) { s.end(relayResult(r, s.agent, s.target)) } // neither changes any more
 	if g.o.Relay.HoldHandler {
 		end(pipe.Run())
 	} else {

@@ -106,13 +106,15 @@ type carrier interface {
 
 // A session is one relay, stream or crawl, from the moment its connection is
 // taken until both its sides are closed. It has a caller once it is admitted.
-// A recrawl is one, too, so that it is counted and drained. Of its size, 384 bytes as the
-// allocator counts, requests make little else. In that of a map of headers sessions would
-// lie between those, and the gaps would stay as long as they do.
+// A recrawl is one, too, so that it is counted and drained.
+//
+// It belongs to the allocator's size class of 384 bytes, which has little else of a
+// request. In the class of the maps of headers, sessions would lie between these maps, and
+// the memory of those that are collected could not be given back while the sessions last.
 type session struct {
 	SessionInfo
 	g         *Gateway
-	principal *Principal // nil: unknown yet, or of a relay that nothing needs any more
+	principal *Principal // nil: not known yet, or of a relay and not needed any more
 	admitted  bool
 	counter   limits.Account          // whom it counts for
 	release   func()                  // frees its slot; nil: it has none
@@ -282,9 +284,9 @@ func (s *session) leave(r SessionResult) {
 	}
 }
 
-// handOver has a drain, and the cut at its end, go to the pipe of a relay. Most
-// relays are idle most of the time, and a context that can end and a principal would be a
-// third of what they hold.
+// handOver sends a drain, and the cut at its end, to the pipe of a relay. Most relays are
+// idle most of the time; a cancellable context and a principal would be a third of the
+// memory that an idle one takes.
 func (s *session) handOver(p *wsframe.Pipe) {
 	g := s.g
 	carried := pipeCarrier{p}

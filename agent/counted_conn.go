@@ -49,8 +49,8 @@ func (c *countedTCP) Close() error { c.end(); return c.TCPConn.Close() }
 // Socket returns what may be read, written and tuned in place of this.
 func (c *countedTCP) Socket() *net.TCPConn { return c.TCPConn }
 
-// Leave closes the socket, which lives on in another descriptor, and returns what ends
-// the count when that is closed.
+// Leave closes this descriptor of a socket that stays open in another one. Closing what it
+// returns ends the count.
 func (c *countedTCP) Leave() io.Closer {
 	left := &countedEntry{in: c.in}
 	left.gone.Store(c.gone.Swap(true))

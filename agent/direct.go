@@ -221,14 +221,15 @@ func (d *dialer) connect(ctx context.Context, g guard, host string, ap netip.Add
 	return c, err
 }
 
-// An attempt is the context of one, which package net gives up at its deadline: a timer and
-// a context of its own for that would be more than the connection itself.
+// An attempt is the context of one attempt to connect, which package net gives up at the
+// deadline. context.WithDeadline would make a context and a timer for each, which take more
+// memory than the connection itself.
 type attempt struct {
 	context.Context
 	until time.Time
 }
 
-// Deadline is when the attempt is over.
+// Deadline returns when the attempt is given up.
 func (a attempt) Deadline() (time.Time, bool) { return a.until, true }
 
 // resolve looks host up and refuses it when any address is forbidden: the

@@ -256,13 +256,13 @@ func (c *crawler) allowed(from, u *url.URL) error {
 	return nil
 }
 
-// barred says why robots.txt lets u not be read; nil: it does.
+// barred says why robots.txt keeps u from being read; nil: it does not.
 func (c *crawler) barred(u *url.URL) *skipError {
 	switch {
 	case !c.robots.Allowed(u):
 		return &skipError{Reason: SkipRobots, Detail: "robots.txt forbids it"}
 	case c.Signals && c.robots.RefusesInput(u):
-		return &skipError{Reason: SkipSignals, Detail: "robots.txt says ai-input=no of it"}
+		return &skipError{Reason: SkipSignals, Detail: "robots.txt says ai-input=no for it"}
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ var (
 	// it unreachable, and everything counts as forbidden.
 	ErrRobotsUnreachable error = &crawlError{text: "llmstxt: robots.txt is unreachable: the server answers with an error, so nothing may be crawled (RFC 9309)",
 		public: fault.New(fault.TargetRefused, "robots.txt of this site is unreachable: the server answers with an error"), kind: ErrRobots}
-	// ErrSignals is returned when robots.txt says ai-input=no of the base page and
+	// ErrSignals is returned when robots.txt says ai-input=no for the base page and
 	// Options.Signals is set.
 	ErrSignals error = &crawlError{text: "llmstxt: the site's content signals refuse this crawl",
 		public: fault.New(fault.TargetRefused, "The site's content signals refuse this crawl (ai-input=no)")}

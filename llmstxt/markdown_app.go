@@ -12,8 +12,8 @@ import (
 
 // A base page that is an application which shows Markdown has no words without a browser. When
 // there is no browser its first text is read as the base page's twin, and the other
-// texts are pages under the addresses of their files. So they are where a browser would show only
-// that page, because the others differ from it behind # alone.
+// texts are pages under the addresses of their files. With a browser the same is done where the
+// addresses of the pages differ behind # alone, because the browser would show the first one only.
 
 // markdownApp is such an application.
 type markdownApp struct {

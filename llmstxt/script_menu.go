@@ -71,7 +71,7 @@ func (c *crawler) readMenuPage(ctx context.Context, r *result, p *htmlpage.Page)
 	}
 }
 
-// resolved are the links in scope, with whole addresses.
+// resolved returns the links in scope, with absolute addresses.
 func (c *crawler) resolved(base *url.URL, links []htmlpage.Link) []htmlpage.Link {
 	kept := links[:0]
 	for _, l := range links {
@@ -83,7 +83,7 @@ func (c *crawler) resolved(base *url.URL, links []htmlpage.Link) []htmlpage.Link
 	return kept
 }
 
-// addressOf is the whole address of a link, or "".
+// addressOf returns the absolute address of a link, "" if it has none.
 func addressOf(base *url.URL, href string) string {
 	if u := weburl.Resolve(base, href); u != nil {
 		return u.String()

@@ -51,7 +51,7 @@ func (s *settling) inScope(ref string) string {
 	case s.scope.Has(u):
 		if s.p.App != nil && strings.HasPrefix(u.RawQuery, "id=") && !strings.Contains(u.RawQuery, "&") {
 			whole := *u
-			whole.RawQuery = "" // docsify's heading of that page
+			whole.RawQuery = "" // ?id= is docsify's address of a heading of that page
 			return whole.String()
 		}
 		return u.String()

@@ -89,8 +89,8 @@ func (a *admin) watch(g *farwire.Gateway, limiter farwire.Limiter, others *clust
 	}
 }
 
-// reloadKey returns what reads the file of the admin key again, if it is in one. Admit
-// refuses a key that has another purpose, too.
+// reloadKey returns a function that reads the admin key again, if it came from a file.
+// admit refuses a new key that has another purpose, too.
 func (a *admin) reloadKey(first string, admit func(key string) error) func() error {
 	fromFile, found, err := secretFile("admin-key", readUnlessPipe)
 	if a == nil || !found || err != nil || fromFile != first {

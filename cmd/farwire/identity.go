@@ -45,7 +45,7 @@ type identity struct {
 	shared atomic.Pointer[[][]byte]        // the tokens' secrets as they are now
 	cert   atomic.Pointer[tls.Certificate] // nil: no TLS
 
-	readKeys, readTokens func() (list, error) // the flags' lists, anew where they came from a file
+	readKeys, readTokens func() (list, error) // read the flags' lists, again where they are in files
 	inUse                secrets              // what was read last
 }
 

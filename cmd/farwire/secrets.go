@@ -50,8 +50,8 @@ func (s secrets) distinct() error {
 	return nil
 }
 
-// admitAgents checks other agents' secrets against what else is secret, and keeps
-// them when they can be used.
+// admitAgents has use replace the agents' secrets, unless one of the new ones has another
+// purpose, too.
 func (id *identity) admitAgents(agents list, use func() error) error {
 	next := id.inUse
 	next.agents = agents
@@ -65,7 +65,7 @@ func (id *identity) admitAgents(agents list, use func() error) error {
 	return nil
 }
 
-// admitAdmin does the same for another admin key.
+// admitAdmin notes a new admin key, unless it has another purpose, too.
 func (id *identity) admitAdmin(key string) error {
 	next := id.inUse
 	next.admin = key
@@ -78,7 +78,7 @@ func (id *identity) admitAdmin(key string) error {
 
 const fileSuffix = "_FILE"
 
-// secretFlags may be read from a file that their variable names with _FILE behind it.
+// secretFlags can be read from a file: their variable with _FILE behind it names it.
 var secretFlags = map[string]bool{"api-keys": true, "token-secret": true, "agent-secret": true, "admin-key": true,
 	"secret": true, "token": true, "key": true, "proxy": true, "header": true, "cookie": true}
 
@@ -91,8 +91,8 @@ func secretFile(flag string, read fileReader) (value string, found bool, err err
 	return variableFile("--"+flag, variable(flag), read)
 }
 
-// variableFile reads the file that a variable names with _FILE behind it. Errors are
-// of what, a flag or the variable itself.
+// variableFile reads the file that the variable name with _FILE behind it names. Errors
+// begin with what: a flag, or the variable itself.
 func variableFile(what, name string, read fileReader) (value string, found bool, err error) {
 	_, both := os.LookupEnv(name)
 	name += fileSuffix
@@ -122,8 +122,8 @@ func variableFile(what, name string, read fileReader) (value string, found bool,
 	return value, true, nil
 }
 
-// hasByteOrderMark reports whether a file begins as editors of Windows let one begin, in
-// UTF-8 or in UTF-16.
+// hasByteOrderMark reports whether a file begins with the byte order mark of UTF-8 or
+// UTF-16, which some editors on Windows write.
 func hasByteOrderMark(b []byte) bool {
 	return bytes.HasPrefix(b, []byte("\xef\xbb\xbf")) || bytes.HasPrefix(b, []byte("\xff\xfe")) || bytes.HasPrefix(b, []byte("\xfe\xff"))
 }

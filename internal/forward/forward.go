@@ -189,7 +189,7 @@ type interim struct {
 	change interface{ Early(http.Header) }
 	panics *panics
 	waits  atomic.Bool // the client, for a 100, and net/http would write one of its own
-	once   bool        // it gets one 100: some send the body with each. Over HTTP/2 net/http says it
+	once   bool        // it gets one 100 alone: some send the body for each. Over HTTP/2 net/http sends it
 	mu     sync.Mutex
 	over   bool
 }

@@ -5,10 +5,11 @@ import (
 	"reflect"
 )
 
-// Values is context.WithoutCancel for a context that is kept for long, like that of a
-// request whose connection was taken over: what only ends ctx, which net/http has twice
-// on top of its values, can then be collected. Where package context is not as it is known
-// here, that is kept.
+// Values is context.WithoutCancel for a context that is kept for a long time, such as that
+// of a request whose connection was taken over. It leaves out what context.WithCancel has
+// put above the values of ctx, as net/http does twice for each request, so that this can be
+// collected. Where package context works otherwise than is assumed here, nothing is left
+// out.
 func Values(ctx context.Context) context.Context {
 	for reflect.TypeOf(ctx) == canceling {
 		parent, ok := reflect.ValueOf(ctx).Elem().FieldByName("Context").Interface().(context.Context)
@@ -20,7 +21,7 @@ func Values(ctx context.Context) context.Context {
 	return context.WithoutCancel(ctx)
 }
 
-// canceling is what context.WithCancel makes; nil: it does not embed its parent.
+// canceling is the type that context.WithCancel returns; nil: it does not embed its parent.
 var canceling = func() reflect.Type {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -60,7 +60,7 @@ type LoopOwner interface {
 type LoopConn struct {
 	loop  *Loop
 	owner LoopOwner
-	outer io.Closer  // closed with it: what was joined, or what that left; nil: it was the socket
+	outer io.Closer  // closed with this: the wrapper that was joined, or what it left; nil: a socket was joined
 	tls   *tlsSocket // nil: a socket without TLS
 
 	mu     sync.Mutex // guards fd against whoever is not in the loop
@@ -76,11 +76,11 @@ const (
 )
 
 // Join takes the sockets of an owner over: the connections are closed and may not
-// be used any more, while the descriptors live on in joined, which has as many elements.
-// Nothing happens before the owner calls Want. It returns false, and changes nothing, where
-// one of them is neither a socket and nothing else nor a tls.Conn over what ForTLS
-// returned of one, or where the system offers no loop. TLS has shaken hands, and does
-// not negotiate again.
+// be used any more, while the descriptors live on in joined, which has an element for each.
+// Nothing happens before the owner calls Want. Join returns false, and changes nothing, if
+// one of them is neither a socket, plain or in a wrapper, nor a tls.Conn over what ForTLS
+// returned for one, or if the system offers no loop. The handshake of TLS has been made, and
+// there is no renegotiation.
 func (l *Loop) Join(owner LoopOwner, joined []LoopConn, conns ...net.Conn) bool {
 	for i, conn := range conns {
 		s := below(conn)
@@ -129,7 +129,7 @@ func (l *Loop) Join(owner LoopOwner, joined []LoopConn, conns ...net.Conn) bool 
 	return true
 }
 
-// abandonAll closes what no loop will have.
+// abandonAll closes the descriptors that no loop takes.
 func abandonAll(joined []LoopConn) {
 	for i := range joined {
 		closeFD(joined[i].fd)

@@ -55,10 +55,10 @@ func TCP(conn net.Conn) *net.TCPConn {
 type wrapper interface{ Socket() *net.TCPConn }
 
 // A leaver is a wrapper that need not be kept, with all that package net holds for its
-// socket, until a connection ends that another descriptor lives on in.
+// socket, while the connection goes on in another descriptor.
 type leaver interface {
 	wrapper
-	// Leave closes the socket and returns what is left to close with the connection.
+	// Leave closes this descriptor and returns what has to be closed when the connection ends.
 	Leave() io.Closer
 }
 

@@ -84,8 +84,8 @@ func validNonce(keys []string) bool {
 	return err == nil && len(nonce) == 16
 }
 
-// A Client is a client's WebSocket in our hands, whose first message is read here. Most
-// send it in one frame, which Ask reads itself; coder/websocket has the others. A recorder
+// A Client is a client's WebSocket whose first message is read here. Most clients send it
+// in one frame, which Ask reads itself; it has coder/websocket read any other. A recorder
 // below that keeps what was read, so that no byte that the client sent early is lost in a
 // buffer.
 type Client struct {
@@ -159,7 +159,7 @@ func (c *Client) Failed() error {
 }
 
 // Keep leaves the connection to coder/websocket for good, and returns it. Nobody may
-// be using it meanwhile. After an error it is still the caller's to close.
+// be using it meanwhile. After an error the caller still closes it.
 func (c *Client) Keep() (*websocket.Conn, error) {
 	if err := c.hand(); err != nil {
 		return nil, err

@@ -31,7 +31,7 @@ func (c *Client) plainMessage() ([]byte, error) {
 		}
 		more, err := c.Conn.Read(b[n:])
 		if n += more; more == 0 && err != nil {
-			return nil, err // or it comes again
+			return nil, err // one that came with bytes is returned by the next Read, too
 		}
 	}
 }

@@ -30,7 +30,7 @@ func (c *Client) hand() error {
 		r.Header.Set("Sec-WebSocket-Protocol", c.protocol)
 	}
 	if c.deflate {
-		// Of this offer the library makes this answer.
+		// The library answers this offer with the same parameters.
 		r.Header.Set("Sec-WebSocket-Extensions", deflate.Stateless)
 		opts.CompressionMode = websocket.CompressionContextTakeover
 	}
@@ -113,8 +113,8 @@ func (c *recorder) record(b []byte) {
 	c.seen = append(c.seen, b...)
 }
 
-// Fragments and pings make a message longer on the wire than it is. Beyond this a
-// client is not about to say something.
+// Fragments and pings make a message longer on the wire than it is. A client that sends
+// more than this is given up.
 const maxRecorded = 2 * Limit
 
 var errTooMuch = errors.New("too much before the first message")

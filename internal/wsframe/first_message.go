@@ -67,10 +67,10 @@ func (m *FirstMessage) Take(b []byte) (behind []byte, err error) {
 // ends reports whether the frame that has just ended is the last of a message.
 func (m *FirstMessage) ends() bool { return !m.scan.control && !m.scan.message }
 
-// PlainText reads the frame that b begins with where it is a client's text that is a whole
-// message, in the format's rules and not compressed; it is not plain otherwise. size is the
-// frame's length with its header, 0 until that is complete. The payload is a copy, unmasked,
-// and nil until all of it is there.
+// PlainText reads the client's frame with which b begins. It is plain if it is text, a whole
+// message, not compressed, and valid by the rules of the format. size is the length of the
+// frame with its header, 0 until the header is complete. payload is an unmasked copy, nil
+// until all of it is in b.
 func PlainText(b []byte) (payload []byte, size int, plain bool) {
 	s := NewScanner(Client, false)
 	length, header, err := s.header(b)

@@ -58,7 +58,7 @@ func fromFrames(pages []Page) {
 	}
 }
 
-// outlineFrames gives a page that says only that it is made of frames the outline of one of them
+// outlineFrames gives a page of frames that has no words of its own the outline of the first frame
 // that has more than its title.
 func (p *Page) outlineFrames(at map[string]*Page) {
 	for _, f := range p.Evidence.Parts[:min(len(p.Evidence.Parts), maxParts)] {

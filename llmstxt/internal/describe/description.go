@@ -27,7 +27,7 @@ func (d *describer) description(p *Page) string {
 	return ""
 }
 
-// withoutMarks is a description without the links of Markdown, which rustdoc leaves in it:
+// withoutMarks returns a description without the marks of Markdown's links, which rustdoc leaves in it:
 // "Opens [`Lid`][lid::Lid] of the [kettle](../kettle.html)."
 func withoutMarks(desc string) string {
 	if !strings.Contains(desc, "](") && !strings.Contains(desc, "][") && !strings.Contains(desc, "[`") {
@@ -39,11 +39,11 @@ func withoutMarks(desc string) string {
 	})
 }
 
-// linkMarks are a link with its address or its reference, and one that is code.
+// linkMarks matches a link with an address or a reference, and a reference that is code.
 var linkMarks = regexp.MustCompile("\\[([^\\[\\]]+)\\](?:\\([^()\\s]*\\)|\\[[^\\[\\]]*\\])|\\[(`[^`]+`)\\]")
 
-// areBadges reports the names of the pictures with which a page begins on a forge: "github crates-io
-// docs-rs".
+// areBadges reports a text of nothing but names of badges, the pictures with which a README begins:
+// "github crates-io docs-rs".
 func areBadges(desc string) bool {
 	n := 0
 	for w := range strings.FieldsSeq(strings.ToLower(desc)) {

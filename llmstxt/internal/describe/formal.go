@@ -22,13 +22,13 @@ func (d *describer) isCourtesy(p *Page, s string) bool {
 	return p == d.base && (thanks(s) || onlyGreets(s, p.Title))
 }
 
-// thanks reports a sentence in which those who wrote a text thank others.
+// thanks reports a sentence in which authors thank somebody.
 func thanks(s string) bool {
 	low := strings.ToLower(s[:min(len(s), 80)])
 	return strings.Contains(low, "thank") && thanksTo.MatchString(low)
 }
 
-// onlyGreets reports a sentence that bids welcome to what a title names, and says no more.
+// onlyGreets reports a sentence that welcomes the reader to what the title names, and says no more.
 func onlyGreets(s, title string) bool {
 	to, title := welcomed(s), strings.ToLower(title)
 	for w := range strings.FieldsFuncSeq(strings.ToLower(to), notWord) {

@@ -45,8 +45,8 @@ func beginning(blocks []htmlpage.Block) int {
 	return i
 }
 
-// manName is the block of a manual page below its first heading that says what each has in that
-// place: "kettle - boil water"; -1 on other pages.
+// manName returns the index of the block below the heading NAME of a manual page, such as "kettle -
+// boil water"; -1 on other pages.
 func manName(blocks []htmlpage.Block) int {
 	i := slices.IndexFunc(blocks, func(b htmlpage.Block) bool {
 		return b.Kind == htmlpage.Heading && nameHeadings[plain.Key(b.Text)]
@@ -60,7 +60,7 @@ func manName(blocks []htmlpage.Block) int {
 // manLine is names and what they do: "tea, teapot - make tea".
 var manLine = regexp.MustCompile(`^[^\s,]+(?:, [^\s,]+)* (?:-|–|—|−|--) \S+ \S`)
 
-// nameHeadings are the first heading of a manual page.
+// nameHeadings holds the first heading of a manual page, in the languages that have many.
 var nameHeadings = plain.Set("name nom nombre nome naam nazwa имя название 名前 名称 名稱 이름 bezeichnung navn namn jméno")
 
 // isBrief reports words that say what something does, without a full stop: "Lets the water out of

@@ -324,7 +324,7 @@ func menuNames(menu []htmlpage.Entry, dir string) map[string]string {
 	return names
 }
 
-// isStepTo reports what a link to the next page says: the word for that, and the page's name.
+// isStepTo reports a link to the next page that is named by the word for that and the page's name.
 func isStepTo(m htmlpage.Entry) bool {
 	word, name, ok := strings.Cut(m.Name, " ")
 	return ok && step[plain.Key(word)] && plain.Key(name) == plain.Key(urlTitle(m.URL))

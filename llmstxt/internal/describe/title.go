@@ -79,9 +79,9 @@ func setTitles(pages []Page) affixes {
 	return a
 }
 
-// ofTemplate names pages that all have the site's name for a title, as a generator writes it:
-// with the end of their breadcrumbs, or the heading, if hardly another page has it, or as their
-// address does.
+// ofTemplate names the pages of a generator that titles all of them with the site's name: by the
+// end of their breadcrumbs if no other page has it, else by a heading that at most maxCopies pages
+// have, else by their address.
 func ofTemplate(pages []Page, own []string, count map[string]int) {
 	site := pages[0].Title
 	if n := count[site]; n < leastBook || 2*n <= len(pages) {
@@ -104,7 +104,7 @@ func ofTemplate(pages []Page, own []string, count map[string]int) {
 			continue
 		}
 		if title == "" || ends[title] > 1 || count[title] > 0 {
-			if title = own[i]; title == "" || title == site || headings[title] > 2 {
+			if title = own[i]; title == "" || title == site || headings[title] > maxCopies {
 				title = urlTitle(p.URL)
 			}
 		}

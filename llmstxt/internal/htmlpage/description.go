@@ -110,9 +110,9 @@ func touches(text string, from, to int) bool {
 	return unicode.IsLetter(before) || unicode.IsDigit(before) || unicode.IsLetter(behind) || unicode.IsDigit(behind)
 }
 
-// WithoutSigns is a description without what generators leave in it of the page's Markdown or
-// HTML: the sign of its first item, and headings with the signs of their addresses, of which
-// blocks are the page's, as Hugo makes "Pots # Tea is made in them." of a heading and a paragraph.
+// WithoutSigns returns a description without what generators leave in it of the page's Markdown or
+// HTML: the dash of a first item, and headings with the signs of their permalinks, as in Hugo's "Pots
+// # Tea is made in them.", which is a heading and a paragraph. blocks are those of the page.
 func WithoutSigns(text string, blocks []Block) string {
 	if rest, ok := strings.CutPrefix(text, "- "); ok && rest != "" {
 		text = rest

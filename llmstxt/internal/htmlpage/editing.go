@@ -10,19 +10,19 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
-// "Edit this page on GitHub", which is no part of a page in any language: a link to a form of
-// a forge in which the page's source is edited, alone in its block.
+// "Edit this page on GitHub": a link, alone in its block, to the form of a forge in which the
+// page's source is edited. It is not a part of the page's text, in whatever language.
 
 var sourceForm = regexp.MustCompile(`^https?://[^?#]+/edit/[^/?#]+/[^?#]+\.(?:md|mdx|markdown|mdown|rst|adoc|asciidoc|org|html|qmd|rmd|Rmd|ipynb)$`)
 
-// offered are words for such a link, and for one to the source of what a reference is about, by
-// which it is known at other addresses of a forge, too.
+// offered holds words of such links, and of links to the source of what a reference describes. A
+// link with these words counts at other addresses of a forge, too.
 var offered = plain.Set(`improvethisdoc improvethispage viewsource editthispage editthispageongithub editthispageongitlab editongithub editongitlab editthisdoc editthisdocument`)
 
 var ofForge = regexp.MustCompile(`^https?://[^/?#]+/[^/?#]+/[^/?#]+/(?:[^?#]*/)?(?:edit|new|blob|tree|src)/`)
 
-// offersSource reports a link, whose start tag was just read, that is such an offer. A divider
-// before it, which is all that stands in its line, goes as well.
+// offersSource reports whether the link whose start tag was just read is such a one. If only a
+// divider stands before it in its line, the divider is removed.
 func (m *marker) offersSource(href string) bool {
 	divider := isDivider(m.line)
 	if len(m.line) > 0 && !divider || len(m.levels) > 0 || m.table != nil || !ofForge.MatchString(href) {
@@ -45,15 +45,15 @@ func (m *marker) offersSource(href string) bool {
 
 const maxOffer = 40 // bytes of its words
 
-// isDivider reports text that is no word: "|".
+// isDivider reports text made of dividing signs: "|".
 func isDivider(text []byte) bool {
 	return len(text) > 0 && len(text) <= 8 && len(bytes.Trim(text, " |\\·•/\n")) == 0
 }
 
-const maxAlone = 4 << 10 // bytes of a page within which a block that is a link ends
+const maxAlone = 4 << 10 // bytes behind such a link within which its block ends
 
-// alone reports that the link whose start tag was just read has nothing but pictures beside it
-// up to the end of its block but further links.
+// alone reports whether nothing but pictures and further links stand between the link whose start
+// tag was just read and the end of its block.
 func (m *marker) alone() bool {
 	look := lexer{page: m.page[:min(len(m.page), m.pos+maxAlone)], pos: m.pos}
 	inLink, svg, unseen := true, 0, atom.Atom(0)

@@ -196,7 +196,7 @@ func (m *marker) start(tag atom.Atom) {
 		}
 	case atom.Label:
 		if m.hints && !m.pre && isPeripheral(m.attrs("class")[0], "") {
-			m.skipping(tag, closed) // opens a menu
+			m.skipping(tag, closed) // a label that opens a menu
 		}
 	case atom.Input:
 		m.task()

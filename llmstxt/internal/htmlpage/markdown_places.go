@@ -38,8 +38,8 @@ func (m *marker) innerLink(class, role string) bool {
 	return true
 }
 
-// namesPlace reports the words of a link to what it stands beside, as ExDoc has them for those who
-// hear the page: "Link to this section".
+// namesPlace reports the words that ExDoc writes for screen readers into a link to the place where
+// it stands: "Link to this section".
 func namesPlace(text string) bool {
 	what, ok := strings.CutPrefix(text, "Link to this ")
 	return ok && len(what) <= maxPlace && !strings.Contains(what, " ")

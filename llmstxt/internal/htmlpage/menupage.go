@@ -16,7 +16,7 @@ import (
 //	<nav><noscript><iframe src="toc.html"></iframe></noscript></nav>     mdBook
 //	<script src="js/menu-wc.js"></script>                                Compodoc, HTML in a script
 
-// noteMenu takes the menu that a meta element names. It is a frame to each page that names it.
+// noteMenu takes the menu that a meta element names. Its file counts as a frame of the page.
 func (s *scanner) noteMenu(href string, own bool) {
 	href = strings.ReplaceAll(href, `\`, "/")
 	if s.MenuPage == "" || own {
@@ -32,7 +32,7 @@ func IsMenuOfScript(src string) bool {
 	return path.Base(src) == "menu-wc.js"
 }
 
-// isMenu reports a piece of a page with nothing but links, as scripts put it into others.
+// isMenu reports a piece of HTML with nothing but links, which scripts insert into pages.
 func (s *scanner) isMenu() bool {
 	const each = 16 // bytes of text beside a link
 	return !s.document && s.headings == 0 && s.words <= each*len(s.Links)
@@ -57,7 +57,7 @@ func ReadMenuPage(ctx context.Context, text []byte, script bool) ([]Link, error)
 }
 
 // PutMenu puts links before those of the page. A page in no list of the menu stays in those of
-// this page. same reports the address that two links share.
+// this page. same returns the address by which links are compared.
 func (p *Page) PutMenu(links []Link, same func(href string) string) {
 	in := map[string]int{}
 	for i := range p.Links {

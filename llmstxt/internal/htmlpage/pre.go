@@ -21,7 +21,7 @@ import (
 //	       It starts them when they are needed, and ends them
 //	       when they are not.
 
-// readPre reads a page again most of which is preformatted, unless that is programs.
+// readPre reads a page again that is mostly preformatted text, unless this text is programs.
 func (w *walker) readPre(body *html.Node) {
 	pre := walker{own: w.own, hints: w.hints, pre: true}
 	pre.walk(body)

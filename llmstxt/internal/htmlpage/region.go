@@ -87,8 +87,8 @@ func speaksBetween(part []byte) bool {
 	return said > linked
 }
 
-// laidOut reports a part of a page that is text which somebody laid out by hand, as manual
-// pages are, and no program.
+// laidOut reports whether a part of a page is mostly preformatted text, as manual pages are, and
+// not a program.
 func laidOut(part []byte) bool {
 	l, pre, said, code := lexer{page: part}, false, 0, 0
 	var text []byte

@@ -13,27 +13,28 @@ import (
 
 // The tree of a region. Where tags nest as they should, or leave out no more than the ends of
 // paragraphs, items and rows, it is made here of the lexer's tokens, for a third of what html.Parse
-// takes; that reads what a browser has to repair in other ways. Both make the same tree: a test
-// holds them to that.
+// takes. html.Parse reads the regions that a browser has to repair in other ways. Both make the same
+// tree, which a test checks.
 //
 // HTML standard, section 13.2.6.
 
-// tree is one that is being made. The next one has its nodes: nobody may keep them.
+// A tree is that of a region while it is read. Its nodes are used again for the next region: nobody
+// may keep them.
 type tree struct {
 	lexer
 	text  string // the region
 	nodes slab[html.Node]
 	attrs slab[html.Attribute]
 	open  []*html.Node // elements that are open, the body first
-	form  *html.Node   // that has begun and not ended
-	ended bool         // the body has, if nothing but spaces and comments comes
+	form  *html.Node   // the one that has begun and not ended; nil: none has
+	ended bool         // the body has, unless more than spaces and comments follows
 }
 
 var trees = sync.Pool{New: func() any { return new(tree) }}
 
 var theBody = goquery.Single("body")
 
-// body is that of the tree of a region; nil where no parser makes one.
+// body returns the body of a region's tree; nil if html.Parse refuses the region.
 func (t *tree) body(region []byte) *html.Node {
 	if body := t.read(region); body != nil {
 		return body
@@ -78,7 +79,7 @@ func (t *tree) read(region []byte) *html.Node {
 	}
 }
 
-// leave leaves the nodes to another tree.
+// leave frees the nodes for another tree.
 func (t *tree) leave() {
 	t.nodes.leave()
 	t.attrs.leave()
@@ -119,7 +120,7 @@ func (t *tree) imply(tag atom.Atom) {
 	t.open = append(t.open, t.add(html.Node{Type: html.ElementNode, DataAtom: tag, Data: tag.String()}))
 }
 
-// attributes are those of the tag that was read, the first of each name.
+// attributes returns those of the tag that was read, the first of each name.
 func (t *tree) attributes() []html.Attribute {
 	list := t.attrs.take(t.count)[:0]
 	for _, a := range t.found[:t.count] {
@@ -174,9 +175,9 @@ func (t *tree) addText() bool {
 
 const spaces = " \t\r\n\f"
 
-// slab is room for values that are taken and left together. Its zero value is ready to use.
+// A slab allocates values that are freed together. Its zero value is ready to use.
 type slab[T any] struct {
-	first []T // is kept
+	first []T // kept for the next use
 	now   []T // of which values are taken
 }
 
@@ -194,7 +195,7 @@ func (s *slab[T]) take(n int) []T {
 	return s.now[len(s.now)-n : len(s.now) : len(s.now)]
 }
 
-// leave has all values taken again. They hold nothing any more.
+// leave frees all values, which are zero then.
 func (s *slab[T]) leave() {
 	clear(s.first[:cap(s.first)])
 	s.now = s.first

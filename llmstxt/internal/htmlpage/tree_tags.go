@@ -7,8 +7,8 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// What the tags of a region do to its tree. Of the elements that are missing here the standard says
-// more than that they begin and end.
+// What the tags of a region do to its tree. For elements that are missing here the standard has rules
+// of their own.
 
 // begin takes a start tag and reports false if it may need repair.
 func (t *tree) begin() bool {
@@ -208,8 +208,8 @@ func (t *tree) isNamed(n *html.Node) bool {
 	return n.DataAtom == t.tag && (t.tag != 0 || n.Data == lowerName(t.text[t.start+2:t.name]))
 }
 
-// cut ends all elements from a number on, none with a negative one, and reports false if one
-// of them, which has no end tag, goes on in what comes next.
+// cut ends the open elements from index at on, none if it is negative. It reports false if one of
+// them formats text and would go on in what comes next.
 func (t *tree) cut(at int) bool {
 	if at < 0 {
 		return true
@@ -221,10 +221,10 @@ func (t *tree) cut(at int) bool {
 	return true
 }
 
-// endParagraph ends one that is open, as blocks do.
+// endParagraph ends the paragraph that is open, as blocks do.
 func (t *tree) endParagraph() bool { return t.cut(t.within(buttonScope, atom.P)) }
 
-// endItem ends one of the list that is open.
+// endItem ends the item of the innermost list that is open.
 func (t *tree) endItem() bool {
 	for i := len(t.open) - 1; i > 0; i-- {
 		switch tag := t.open[i].DataAtom; {
@@ -243,11 +243,11 @@ type scope int
 const (
 	noScope     scope = iota
 	anyScope          // tables and their cells
-	listScope         // and lists
-	buttonScope       // or buttons
+	listScope         // tables, their cells, and lists
+	buttonScope       // tables, their cells, and buttons
 )
 
-// within is the number of the innermost open element of some names within a scope; -1 if it has none.
+// within returns the index of the innermost open element with one of the names; -1 if the scope has none.
 func (t *tree) within(s scope, tags ...atom.Atom) int {
 	for i := len(t.open) - 1; i > 0; i-- {
 		tag := t.open[i].DataAtom

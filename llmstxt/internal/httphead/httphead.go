@@ -206,8 +206,8 @@ func Refuses(values []string) bool {
 	})
 }
 
-// Input reads whether a model may be given what a value speaks of: whether it says
-// so, and whether it says no.
+// Input reads ai-input in a value of these headers: whether the value has it, and whether it
+// refuses that a model is given the content.
 func Input(value string) (stated, refused bool) {
 	for d := range strings.FieldsFuncSeq(strings.ToLower(value), func(r rune) bool { return r == ',' || r == ';' || r == ' ' || r == '\t' }) {
 		switch d {

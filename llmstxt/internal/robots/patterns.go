@@ -10,7 +10,7 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
-// A rule says yes or no of the paths that match its pattern.
+// A rule allows or refuses the paths that match its pattern.
 type rule struct {
 	pattern string // normalised escapes; '*' and a final '$' are special
 	allow   bool
@@ -22,7 +22,7 @@ type patterns struct {
 	plain   map[uint64]rule // rules without wildcards, by their hash
 	lengths []int           // of their patterns, longest first
 	wild    []rule          // the others
-	strict  bool            // of rules of equal length a no counts, else a yes
+	strict  bool            // of rules of equal length one that refuses counts, else one that allows
 }
 
 // maxWild is how many rules with wildcards are matched one by one.
@@ -68,7 +68,7 @@ func (r *patterns) index(rules []rule) {
 	slices.Reverse(r.lengths)
 }
 
-// both is what two rules of equal length come to.
+// both returns what counts of two rules of equal length.
 func (r *patterns) both(a, b bool) bool {
 	if r.strict {
 		return a && b
@@ -80,7 +80,7 @@ var seed = maphash.MakeSeed()
 
 func hash(s string) uint64 { return maphash.String(seed, s) }
 
-// requested is what patterns match of an address.
+// requested returns the part of an address that patterns are matched with.
 func requested(u *url.URL) string {
 	p := strings.ReplaceAll(weburl.Escape(u.EscapedPath()), "*", star)
 	if p == "" {
@@ -92,7 +92,7 @@ func requested(u *url.URL) string {
 	return p
 }
 
-// allow says what the longest pattern says of a path; yes where none matches.
+// allow reports what the longest pattern that matches a path says; true if none matches.
 func (r *patterns) allow(p string) bool {
 	best, allow := -1, true
 	for _, n := range r.lengths {

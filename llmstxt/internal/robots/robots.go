@@ -198,8 +198,8 @@ func (r *Rules) Allowed(u *url.URL) bool {
 	return r.crawl.allow(requested(u))
 }
 
-// RefusesInput reports whether the file says that a model may not be given what u names.
-// The longest path that says something of it counts, and of equal ones a no.
+// RefusesInput reports whether the file says ai-input=no for u. The longest path that ai-input
+// is said for counts, and of equal ones one with a no.
 func (r *Rules) RefusesInput(u *url.URL) bool { return !r.input.allow(requested(u)) }
 
 // ProductToken is what a crawler is called in robots.txt: letters, "-" and "_"
