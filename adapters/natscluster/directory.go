@@ -1,6 +1,7 @@
 package natscluster
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 // A membership is this gateway's in the directory.
 type membership struct {
 	cluster *Cluster
+	send    func(message)
 	agent.Member
 
 	mu        sync.Mutex // held while something is said of this gateway
@@ -27,13 +29,14 @@ type other struct {
 	whole  bool      // its list is known
 	links  map[uint64]agent.Held
 	list   agent.Holding // of which parts have come
-	parts  int
+	parts  int           // that have come; zero: the next is the first of a list
+	listed uint64        // number of the list
 }
 
 // Join begins to publish what the member holds. It is called once: a second member
 // replaces the first, which is not called any more.
 func (c *Cluster) Join(m agent.Member) agent.Membership {
-	joined := &membership{cluster: c, Member: m, links: make(map[uint64]agent.Held)}
+	joined := &membership{cluster: c, send: c.send, Member: m, links: make(map[uint64]agent.Held)}
 	c.mu.Lock()
 	c.member = joined
 	c.mu.Unlock()
@@ -83,8 +86,8 @@ func (m *membership) announce(heartbeat bool) {
 	change := agent.Holding{Gateway: now.Gateway, URL: now.URL, Leaving: now.Leaving, Partial: true}
 	sessions := make(map[uint64]int)
 	links := make(map[uint64]agent.Held, len(now.Agents))
-	for _, l := range now.Agents {
-		links[l.Link] = l
+	now.Agents = slices.Clone(now.Agents)
+	for i, l := range now.Agents {
 		old, known := m.links[l.Link]
 		switch {
 		case !known || !same(old, l):
@@ -93,8 +96,9 @@ func (m *membership) announce(heartbeat bool) {
 			sessions[l.Link] = l.Sessions
 		case old.Sessions != l.Sessions: // the next heartbeat says so
 			l.Sessions = old.Sessions
-			links[l.Link] = l
+			now.Agents[i] = l // a list tells what heartbeats go on from
 		}
+		links[l.Link] = l
 	}
 	for number := range m.links {
 		if _, still := links[number]; !still {
@@ -112,10 +116,10 @@ func (m *membership) announce(heartbeat bool) {
 		m.list()
 	case moved || len(change.Agents)+len(change.Gone) > 0:
 		m.number++
-		m.cluster.send(message{Kind: kindChange, Number: m.number, Holding: &change})
+		m.send(message{Kind: kindChange, Number: m.number, Holding: &change})
 	}
 	if heartbeat {
-		m.cluster.send(message{Kind: kindHeartbeat, Number: m.number, Sessions: sessions})
+		m.send(message{Kind: kindHeartbeat, Number: m.number, Sessions: sessions})
 	}
 }
 
@@ -147,7 +151,7 @@ func (m *membership) list() {
 	for i := range parts {
 		part := m.announced
 		part.Agents = part.Agents[i*inOnePart : min((i+1)*inOnePart, len(part.Agents))]
-		m.cluster.send(message{Kind: kindList, Number: m.number, Holding: &part, Part: i, Parts: parts})
+		m.send(message{Kind: kindList, Number: m.number, Holding: &part, Part: i, Parts: parts})
 	}
 }
 
@@ -160,7 +164,7 @@ func (m *membership) Leave() {
 	}
 	m.gone = true
 	m.mu.Unlock()
-	m.cluster.send(message{Kind: kindBye})
+	m.send(message{Kind: kindBye})
 	if m.cluster.conn.IsConnected() {
 		// The process may end next. A gateway that does not get it notices the silence.
 		_ = m.cluster.conn.FlushTimeout(time.Second)
@@ -251,8 +255,8 @@ func (o *other) takePart(m message) (change *agent.Holding, missed bool) {
 	case m.Holding == nil:
 		return nil, true
 	case m.Part == 0:
-		o.list, o.parts = *m.Holding, 1
-	case m.Part == o.parts:
+		o.list, o.parts, o.listed = *m.Holding, 1, m.Number
+	case m.Part == o.parts && m.Number == o.listed:
 		o.list.Agents = append(o.list.Agents, m.Holding.Agents...)
 		o.parts++
 	default:
@@ -263,7 +267,7 @@ func (o *other) takePart(m message) (change *agent.Holding, missed bool) {
 	}
 	h := o.list
 	h.Partial, h.Gone = false, nil
-	o.list.Agents = nil
+	o.list.Agents, o.parts = nil, 0
 	o.whole, o.number = true, m.Number
 	o.links = make(map[uint64]agent.Held, len(h.Agents))
 	for _, l := range h.Agents {

@@ -160,6 +160,9 @@ func TestDirectory_Changes_ReachTheOthers(t *testing.T) {
 	}
 	one.Leave()
 	eventually(t, "who leaves is gone", func() bool { return !two.knows("one") && !late.knows("one") })
+	if n := late.Stats().Gateways; n > 2 {
+		t.Errorf("%d gateways without it", n)
+	}
 }
 
 func TestDirectory_NATSUnavailable_GoesOnAndIsCompleteAgain(t *testing.T) {
