@@ -100,3 +100,15 @@ func TestNote_Outline_HasThePagesOwnWords(t *testing.T) {
 		}
 	}
 }
+
+// What an iterator does has the names of links to neighbours.
+func TestNote_MembersCalledAsSteps_AreInIt(t *testing.T) {
+	const members = "next(); previous(); up(); Back_(); continue; more; open"
+	body := ""
+	for m := range strings.SplitSeq(members, "; ") {
+		body += "<dt>" + m + "</dt><dd><code>int</code></dd>"
+	}
+	if p := one(t, "<title>Cups</title><h1>Cups</h1><dl>"+body+"</dl>", llmstxt.Options{}); p.Note != members+"." {
+		t.Errorf("%q, want %q", p.Note, members)
+	}
+}

@@ -35,12 +35,13 @@ func withoutMarks(desc string) string {
 	}
 	return linkMarks.ReplaceAllStringFunc(desc, func(link string) string {
 		text := linkMarks.FindStringSubmatch(link)
-		return text[1] + text[2]
+		return text[1] + text[2] + text[3]
 	})
 }
 
-// linkMarks matches a link with an address or a reference, and a reference that is code.
-var linkMarks = regexp.MustCompile("\\[([^\\[\\]]+)\\](?:\\([^()\\s]*\\)|\\[[^\\[\\]]*\\])|\\[(`[^`]+`)\\]")
+// linkMarks matches a link with an address or a reference, and a reference that is code. Behind
+// a word brackets hold an index: "matrix[i][j]".
+var linkMarks = regexp.MustCompile("(^|[^\\pL\\pN_\\])])\\[([^\\[\\]]+)\\](?:\\([^()\\s]*\\)|\\[[^\\[\\]]*\\])|\\[(`[^`]+`)\\]")
 
 // areBadges reports a text of nothing but names of badges, the pictures with which a README begins:
 // "github crates-io docs-rs".

@@ -3,6 +3,8 @@ package describe
 import (
 	"regexp"
 	"strings"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
 // What a site has to say, on whatever page, and what says nothing of what a page is about.
@@ -25,8 +27,25 @@ func (d *describer) isCourtesy(p *Page, s string) bool {
 // thanks reports a sentence in which authors thank somebody.
 func thanks(s string) bool {
 	low := strings.ToLower(s[:min(len(s), 80)])
-	return strings.Contains(low, "thank") && thanksTo.MatchString(low)
+	return strings.Contains(low, "thank") && thanksTo.MatchString(low) && !becauseOf(s)
 }
+
+// becauseOf reports a sentence that names a cause: "Thanks to its lid, Kettle boils water fast."
+// In one that thanks people, more names follow the comma, or the reason.
+func becauseOf(s string) bool {
+	what, rest, ok := strings.Cut(s, ", ")
+	if !ok || !strings.HasPrefix(strings.ToLower(what), "thanks to ") || strings.Contains(what, " for ") {
+		return false
+	}
+	words := strings.Fields(rest)
+	if len(words) < 2 || joins[strings.ToLower(words[0])] {
+		return false
+	}
+	return lowerCase(words[0]) || lowerCase(words[1]) && !joins[words[1]]
+}
+
+// joins are words between the names of people, and before what they are thanked for.
+var joins = plain.Set("and or who whom whose which for without as in at from of our my also especially particularly including plus de la van von der den")
 
 // onlyGreets reports a sentence that welcomes the reader to what the title names, and says no more.
 func onlyGreets(s, title string) bool {
@@ -81,7 +100,7 @@ func (f firstBytes) hash() uint32          { return uint32(f) * 0x9e3779b1 >> 22
 // licences are in the usual licences of documentation and nowhere else.
 var licences = newPhrases(
 	"redistribute it and/or modify", "redistribute and/or modify", "under the terms of the gnu", "permission is granted to copy", "permission is granted to make",
-	"permission is granted to reproduce", "permission is hereby granted", "grant permission to copy", "permission to copy and distribute", "be copied and distributed", "be copied, in whole or in part", "copy of the license is included", "permission notice", "verbatim copies",
+	"permission is granted to reproduce", "permission is hereby granted", "we grant permission to copy and distribute", "may also be copied and distributed", "be copied, in whole or in part", "copy of the license is included in the section", "permission notice", "verbatim copies",
 	"all rights reserved", "copyright ©", "copyright 19", "copyright 20", "copyright (c)", "without even the implied warranty", "is subject to the boost software license",
 	"work is licensed under", "to view a copy of this license", "along with this program", "copy of the gnu general public license",
 	"gnu general public license for more details", "text of the gnu general public license", "gnu.org/licenses", "writing to the free software foundation")

@@ -63,9 +63,13 @@ func (n *noteParts) add(said string) {
 }
 
 // areSteps reports the words of links to the neighbours of a page: "Previous | Contents | Next".
+// Of an iterator "next" and "Next()" are what it does.
 func areSteps(t string) bool {
+	if strings.ContainsAny(t, "()_") || lowerCase(t) && !strings.ContainsAny(t, steps) {
+		return false
+	}
 	found := false
-	for part := range strings.FieldsFuncSeq(t, func(r rune) bool { return strings.ContainsRune("|<>«»‹›←→[]·•/", r) }) {
+	for part := range strings.FieldsFuncSeq(t, func(r rune) bool { return strings.ContainsRune(steps, r) }) {
 		k := plain.Key(part)
 		if found = found || step[k]; k != "" && !step[k] && !vague(part) {
 			return false
@@ -73,6 +77,9 @@ func areSteps(t string) bool {
 	}
 	return found && plain.Key(t) != "more" // which leads on to the rest of a text
 }
+
+// steps are what stands between the words of such links, and points.
+const steps = "|<>«»‹›←→[]·•/"
 
 // isAddress reports a link that shows where it leads to.
 func isAddress(t string) bool {
