@@ -133,6 +133,7 @@ func (w *world) requests() []request {
 		{"GET", "/files/b/llms.txt", nil, "", 404, ""},
 		{"GET", "/healthz", nil, "", 200, ""},
 		{"GET", "/readyz", nil, "", 200, ""},
+		{"GET", "/readyz?require=disk", nil, "", 400, ""},
 		{"GET", "/", nil, "", 200, ""},
 	}
 	for path, method := range map[string]string{
