@@ -104,8 +104,8 @@ func TestHosted_ManyCrawlsAtOnce_QuotaHoldsAndNoneFails(t *testing.T) {
 	}
 }
 
-// What a crawl has saved is not removed by another one whose list is older, and a crawl does
-// not wait for a list: neither for that of the caller nor for that of its own folder.
+// What a crawl has saved is not removed by another one whose list of files is older, and a crawl
+// can save while files are listed, those of the caller as well as those of its own folder.
 func TestHosted_SaveDuringAList_GoesOnAndFileStays(t *testing.T) {
 	for nth, what := range []string{"of the caller", "of the folder"} {
 		store := &removableFiles{}

@@ -229,8 +229,8 @@ func (s failingSites) Sites(context.Context, string) ([]farwire.Site, error) {
 	return nil, s.storage.failing("enrolled sites")
 }
 
-// A storage that cannot make room does not keep a crawl from its result. It removes nothing that
-// it might have to keep, says so, and makes room the next time.
+// A crawl has its result even if the storage cannot make room for it. Files that may have to be
+// kept are not removed, the failure is logged, and the next crawl makes room.
 func TestHosted_RemoveFails_FileIsHostedAllTheSame(t *testing.T) {
 	for _, step := range []string{"list", "enrolled sites", "look again", "remove"} {
 		t.Run(step, func(t *testing.T) {

@@ -131,8 +131,8 @@ func TestSessions_OtherMethod_Answers405(t *testing.T) {
 	}
 }
 
-// In 352 bytes sessions would lie between maps of headers, whose memory stays when they are
-// collected.
+// In the size class of 352 bytes sessions would lie between maps of headers, whose memory could
+// not be given back while the sessions last.
 func TestSession_Size_SharesNoClassWithHeaders(t *testing.T) {
 	if size := farwire.SessionSize; size <= 352 || size > 384 {
 		t.Errorf("a session has %d bytes", size)

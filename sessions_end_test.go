@@ -32,8 +32,8 @@ func (p *endingPeers) AskPeers(_ context.Context, question []byte, each func(str
 
 func (p *endingPeers) AnswerPeers(func(context.Context, []byte) ([]byte, error)) {}
 
-// An operator ends a caller's sessions at this gateway and at the others, and hears of how many
-// there were in all. One session is asked for elsewhere only where it is not here.
+// An operator ends a caller's sessions at this gateway and at the others, and is told how many
+// they were in all. The others are asked for a single session only if this gateway has not got it.
 func TestAllSessions_DeleteInACluster_CountsOwnAndPeers(t *testing.T) {
 	var peers *endingPeers
 	w := newWorld(t, func(o *farwire.Options) {
@@ -88,7 +88,7 @@ func TestAllSessions_DeleteInACluster_CountsOwnAndPeers(t *testing.T) {
 	}
 }
 
-// A takenOver is a ResponseWriter whose connection is one of a middleware's.
+// A takenOver is a ResponseWriter with a connection of a middleware.
 type takenOver struct {
 	*httptest.ResponseRecorder
 	conn net.Conn

@@ -12,7 +12,7 @@ import (
 	"github.com/farwire/farwire/agent"
 )
 
-// unanswered returns an address where connecting takes for ever: its backlog is full.
+// unanswered returns an address that answers no attempt to connect: its backlog is full.
 func unanswered(t *testing.T) string {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)

@@ -18,10 +18,10 @@ func WithInflow(ctx context.Context, silent, opening int, bytes int64) context.C
 // LingerTimeout is how long a target may take what a gateway has sent before its link was lost.
 const LingerTimeout = lingerTimeout
 
-// An InflowHeld tells what the links of JoinConns's agent hold, once the agent runs.
+// An InflowHeld says what the links of JoinConns's agent hold, once the agent runs.
 type InflowHeld struct{ of *inflows }
 
-// WithInflowHeld returns a context under which held tells.
+// WithInflowHeld returns a context; held speaks of the agent that runs under it.
 func WithInflowHeld(ctx context.Context, held *InflowHeld) context.Context {
 	return context.WithValue(ctx, InflowHeld{}, held)
 }

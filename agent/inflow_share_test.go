@@ -131,8 +131,8 @@ func TestAgent_TooManyBytesWait_LargestOfTheLargestLinkIsCut(t *testing.T) {
 	}
 }
 
-// Of a stream that has ended, however it did, the agent holds nothing, and however many there
-// were before.
+// The agent holds nothing of a stream that has ended, in whatever way and however many ended
+// before it.
 func TestAgent_StreamsEnded_HoldNothing(t *testing.T) {
 	request := func(id uint32, body string) string {
 		m := message(body)

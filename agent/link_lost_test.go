@@ -14,7 +14,7 @@ import (
 	"github.com/farwire/farwire/agent"
 )
 
-// A notedTarget tells when the agent has closed it.
+// A notedTarget notes when the agent closes it.
 type notedTarget struct {
 	net.Conn
 	once   sync.Once

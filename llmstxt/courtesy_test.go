@@ -8,7 +8,7 @@ import (
 	"github.com/farwire/farwire/llmstxt"
 )
 
-// What the base page says of copying, to those who helped and as a greeting is not the summary.
+// Licences, thanks and greetings of the base page are not the summary.
 func TestSummary_CourtesyAndLicence_AreNotTaken(t *testing.T) {
 	const says = "A kettle boils water for one cup or for two."
 	for _, s := range []string{
@@ -58,7 +58,7 @@ func TestSummary_CourtesyAndLicence_AreNotTaken(t *testing.T) {
 	}
 }
 
-// An introduction that thanks its reader first says what the site is behind that.
+// Of an introduction that begins with thanks, the sentence that says what the site is counts.
 func TestSummary_IntroductionThanks_SaysWhatTheSiteIs(t *testing.T) {
 	w := &web{pages: map[string]answer{
 		"http://docs.test/":        html("<title>Kettle 4.2</title><h1>Kettle 4.2</h1><ul><li><a href=/preface>Preface</a><li><a href=/lid>The lid</a></ul>"),
@@ -70,8 +70,8 @@ func TestSummary_IntroductionThanks_SaysWhatTheSiteIs(t *testing.T) {
 	}
 }
 
-// A page whose title is the site's name alone is called by its heading, and so is a copy of it.
-func TestTitle_SitesNameAlone_IsTheHeadingOfCopiesToo(t *testing.T) {
+// A page whose title is only the site's name has its heading as its title, and so has a copy of it.
+func TestTitle_SitesNameAlone_IsReplacedByHeading(t *testing.T) {
 	w := &web{pages: map[string]answer{}}
 	var links string
 	add := func(at, title, heading string) {
@@ -98,8 +98,8 @@ func TestTitle_SitesNameAlone_IsTheHeadingOfCopiesToo(t *testing.T) {
 	}
 }
 
-// What a generator says of its own pages is not for all, and not a page's words.
-func TestGenerated_HelpAndGraphs_SayNothing(t *testing.T) {
+// Pages on a generator's own output are secondary, and its phrases are not in excerpts.
+func TestExcerpt_GeneratorsPhrases_AreLeftOut(t *testing.T) {
 	const graph = "This graph shows which files directly or indirectly include this file."
 	w := &web{pages: map[string]answer{
 		"http://docs.test/":              html("<title>Kettle API</title><h1>Kettle API</h1><p>The kettle boils water for those who call it.</p><ul><li><a href=/help-doc.html>Help</a><li><a href=/lid_8h.html>lid.h</a><li><a href=/pot.html>Pot</a></ul>"),
@@ -114,8 +114,8 @@ func TestGenerated_HelpAndGraphs_SayNothing(t *testing.T) {
 	}
 }
 
-// Badges and the marks of Markdown in a description are not words of a page.
-func TestNote_DescriptionOfRustdoc_IsRead(t *testing.T) {
+// Badges and the marks of Markdown in a description are left out.
+func TestNote_RustdocDescription_LosesMarks(t *testing.T) {
 	const says = "Kettle boils water for one cup or for two of them."
 	for desc, want := range map[string]string{
 		"github crates-io docs-rs":                                              says,
@@ -137,7 +137,7 @@ func TestNote_DescriptionOfRustdoc_IsRead(t *testing.T) {
 	}
 }
 
-// Of frames none of which has a sentence, the page has what they list.
+// A page of frames without sentences has what the frames list.
 func TestSummary_FramesOfLists_AreTheirOutline(t *testing.T) {
 	const plea = "<noframes><p>Your browser does not accept frames. You should go to the <a href=/all>non-frame version</a> instead.</p></noframes>"
 	w := &web{pages: map[string]answer{

@@ -8,7 +8,7 @@ import (
 	"github.com/farwire/farwire/llmstxt"
 )
 
-// A kettleManual has pages of a reference, one for each of some names, made by page.
+// kettleManual returns a reference with a page for each of some names, made by page.
 func kettleManual(t *testing.T, names []string, page func(name string) string) map[string]llmstxt.Page {
 	t.Helper()
 	w, list := &web{pages: map[string]answer{}}, ""
@@ -87,7 +87,7 @@ func TestNote_Programs_AreNotRead(t *testing.T) {
 	}
 }
 
-// Labels that most pages have say nothing of one, and neither do the words of pagers and signs.
+// An outline leaves out labels that most pages have, words of links to neighbours, and signs.
 func TestNote_Outline_HasThePagesOwnWords(t *testing.T) {
 	names := []string{"Lid", "Spout", "Handle", "Cup", "Tray", "Cord"}
 	for label, mark := range map[string]string{"All Implemented Interfaces:": "All Implemented", "Known Subclasses.": "Known Sub", "???": "???", "Previous | Contents | Next": "Contents", "« Back · Index »": "Back"} {

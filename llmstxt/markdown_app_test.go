@@ -67,7 +67,7 @@ func TestCrawl_DocsifyWithoutBrowser_ReadsTheMarkdownBehindIt(t *testing.T) {
 	}
 }
 
-// A browser shows the first page alone of an application whose others differ behind #.
+// A browser shows only the first page of an application whose addresses differ behind #.
 func TestCrawl_DocsifyWithBrowser_HasTheSamePages(t *testing.T) {
 	const shown = "<title>Kettle</title><h1>Kettle</h1><p>This is what the browser shows of the kettle and nothing else.</p><a href='#/lid?id=open'>Open</a>"
 	for name, tt := range map[string]struct {

@@ -9,8 +9,8 @@ import (
 	"github.com/farwire/farwire/llmstxt"
 )
 
-// outerMenus are ways in which generators keep the menu of their pages in a file: its name, what
-// a page has of it, and the menu of lists of links by their names.
+// outerMenus are the ways in which generators keep a menu in a file of its own: the file's name, what
+// a page says of it, and the menu made of named lists of links.
 var outerMenus = map[string]struct {
 	file, page string
 	menu       func(names []string, lists map[string][]string) string
@@ -45,7 +45,7 @@ func nested(names []string, lists map[string][]string) string {
 	return body + "</ul></nav></div>"
 }
 
-// withOuterMenu is a site whose pages have no other navigation than that of a file.
+// withOuterMenu is a site whose navigation is in a file of its own alone.
 func withOuterMenu(file, head, menu string, lists map[string][]string) *web {
 	w := &web{pages: map[string]answer{}}
 	page := func(path, title, body string) {
@@ -96,7 +96,7 @@ func TestCrawl_MenuOfAPart_IsFollowedAndNoPage(t *testing.T) {
 	}
 }
 
-// A page of links alone is one if it is a document, or says something.
+// A page of links alone counts as a page if it is a whole document or has other words.
 func TestCrawl_ListOfLinks_IsAPage(t *testing.T) {
 	for name, page := range map[string]string{
 		"document": "<title>Links</title><ul>%s</ul>",
@@ -113,7 +113,7 @@ func TestCrawl_ListOfLinks_IsAPage(t *testing.T) {
 	}
 }
 
-func TestCrawl_MenuFileMissingOrForbiddenOrElsewhere_IsDoneWithout(t *testing.T) {
+func TestCrawl_MenuFileMissingOrForbiddenOrElsewhere_GoesOn(t *testing.T) {
 	lists := map[string][]string{"Parts": {"lid.html", "spout.html"}}
 	for kind, m := range outerMenus {
 		for name, spoil := range map[string]func(*web, string){

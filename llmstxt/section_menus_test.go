@@ -107,7 +107,7 @@ func TestSections_ColumnsOfABlock_AreItsSections(t *testing.T) {
 	}
 }
 
-// The button that leads to the next page names no folder.
+// A button that leads to the next page does not name a section.
 func TestSections_StepToTheNextPage_NamesNothing(t *testing.T) {
 	for label, want := range map[string]string{
 		"<span>Next</span><span>Lid</span>":      "Reference 3, Tips 2",

@@ -8,9 +8,9 @@ import (
 	"github.com/farwire/farwire/llmstxt"
 )
 
-// Generators that write the project's name as the title of every page name each of them by the
-// end of its breadcrumbs, or by a heading that a namespace and its class may share.
-func TestTitles_SitesNameOnAllPages_AreThoseOfTheirPlace(t *testing.T) {
+// Where a generator writes the project's name as the title of every page, each has the end of its
+// breadcrumbs as its title, or its heading, which a namespace and its class may share.
+func TestTitles_SitesNameOnAllPages_AreBreadcrumbsOrHeadings(t *testing.T) {
 	for name, c := range map[string]struct {
 		page func(own string) string
 		want string

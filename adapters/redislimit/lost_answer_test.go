@@ -15,15 +15,15 @@ import (
 	"github.com/farwire/farwire/internal/harness"
 )
 
-// A loss is what becomes of a command: it is sent or not, and its answer comes or not.
+// A loss decides whether a command is sent and whether its answer arrives.
 type loss func(send func() error) error
 
 type lossKey struct{}
 
-// losing returns a context whose commands meet a loss.
+// losing returns a context whose commands have the loss l.
 func losing(ctx context.Context, l loss) context.Context { return context.WithValue(ctx, lossKey{}, l) }
 
-// A lossy client looks at its commands' contexts for a loss.
+// lossy is a hook of a client that applies the loss in the context of each command.
 type lossy struct{}
 
 func (lossy) DialHook(next redis.DialHook) redis.DialHook { return next }
@@ -53,7 +53,7 @@ func answerLost(send func() error) error {
 	return errors.Join(send(), &net.OpError{Op: "read", Err: errors.New("connection reset")})
 }
 
-// openLossy opens a Limiter over a lossy client. Redis has its scripts.
+// openLossy opens a Limiter over a lossy client. Redis has loaded the scripts already.
 func openLossy(t *testing.T, s *harness.Server) *redislimit.Limiter {
 	t.Helper()
 	warm := open(t, s, redislimit.Options{Prefix: "warm:"})
@@ -133,8 +133,8 @@ func TestAddBytes_CommandOrAnswerLost_CountsOnce(t *testing.T) {
 	}
 }
 
-// Pages are given back once, and those that Redis has not got with a later crawl. A caller that
-// leaves can give back what Redis has granted.
+// Pages are given back once; those that Redis has not got are given back with a later crawl. A
+// caller that leaves can give back what Redis has granted.
 func TestTakePages_CommandOrAnswerLost_GivesBackOnce(t *testing.T) {
 	s := harness.Redis(t)
 	l := openLossy(t, s)
@@ -177,8 +177,8 @@ func TestTakePages_CommandOrAnswerLost_GivesBackOnce(t *testing.T) {
 	}
 }
 
-// What a gateway holds no more when it closes is free at once, also what was taken for a
-// caller that left before it heard so.
+// A slot that a gateway has released is free at once when the gateway closes, and so is one
+// that was taken for a caller that left before the answer came.
 func TestTakeSlot_GatewayCloses_NothingStaysTaken(t *testing.T) {
 	for name, hold := range map[string]func(t *testing.T, l *redislimit.Limiter){
 		"released": func(t *testing.T, l *redislimit.Limiter) {
@@ -208,7 +208,7 @@ func TestTakeSlot_GatewayCloses_NothingStaysTaken(t *testing.T) {
 	}
 }
 
-// Who waits for another's question about the same account waits no longer than its context.
+// A caller that waits for another's answer about the same account stops when its context ends.
 func TestTakeSlot_AnotherIsAsking_WaitEndsWithTheContext(t *testing.T) {
 	s := harness.Redis(t)
 	l := openLossy(t, s)

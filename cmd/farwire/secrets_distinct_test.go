@@ -16,9 +16,9 @@ import (
 	"github.com/farwire/farwire/internal/harness"
 )
 
-// No secret has two purposes, whichever two: who was given it for one of them could use it
+// A secret with any two purposes is refused: whoever was given it for one of them could use it
 // for the other.
-func TestServe_SecretOfTwoPurposes_EndsTheStart(t *testing.T) {
+func TestServe_SecretOfTwoPurposes_IsRefused(t *testing.T) {
 	const secret = "a-secret-of-32-bytes-and-a-few-more"
 	sum := sha256.Sum256([]byte(secret))
 	file := filepath.Join(t.TempDir(), "keys.json")
@@ -42,7 +42,7 @@ func TestServe_SecretOfTwoPurposes_EndsTheStart(t *testing.T) {
 }
 
 // The same holds for what is read again, in either direction.
-func TestServe_SecretsReadAgain_HaveNoOtherPurpose(t *testing.T) {
+func TestServe_SecretReadAgainWithOtherPurpose_IsRefused(t *testing.T) {
 	const admin, admin2, agents = "admin-key-0123456789", "admin-key-of-later-on", "agent-secret-0123456789"
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }

@@ -10,9 +10,9 @@ import (
 	"github.com/farwire/farwire/internal/lazyctx"
 )
 
-// The values stay, wherever they are; what ends a context does so no more, and is left
-// behind where it is above them all.
-func TestValues_ContextThatEnds_LeavesItsEnd(t *testing.T) {
+// The values are kept, wherever they are. Nothing ends the new context, and the cancellable
+// contexts above all values are left out.
+func TestValues_CancellableContext_IsLeftOut(t *testing.T) {
 	valued := context.WithValue(context.Background(), key{}, "value")
 	once, cancel := context.WithCancel(valued)
 	defer cancel()

@@ -282,7 +282,7 @@ func TestLoops_Next_TakesTurns(t *testing.T) {
 	}
 }
 
-// A leaving connection counts something, and need not be kept for it.
+// A leaving connection counts how often what it has left is closed.
 type leaving struct {
 	*net.TCPConn
 	closed *atomic.Int64
@@ -295,8 +295,8 @@ type counts struct{ closed *atomic.Int64 }
 
 func (c counts) Close() error { c.closed.Add(1); return nil }
 
-// A connection whose wrapper leaves it is carried without what package net held for it,
-// and closes what the wrapper has left.
+// A connection whose wrapper leaves it goes on without what package net holds for a socket.
+// When it ends, what the wrapper has left is closed.
 func TestLoop_WrapperThatLeaves_IsNotKept(t *testing.T) {
 	var l netio.Loop
 	var closed atomic.Int64

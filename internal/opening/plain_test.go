@@ -22,7 +22,7 @@ func masked(payload string) string {
 	return string(f)
 }
 
-// A first message is the same in how many pieces it comes, whatever its size and whatever
+// A first message is the same however many pieces it comes in, whatever its size and whatever
 // comes before and behind it, and no byte behind it is lost.
 func TestClient_Ask_AnyPieces_TheSameMessage(t *testing.T) {
 	const behind = "\x82\x83abcdefg and more"

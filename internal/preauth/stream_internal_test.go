@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A deadlineWriter notes how long from then what is written may take; zero: for ever.
+// A deadlineWriter notes how long a write may take from when its deadline is set; zero: for ever.
 type deadlineWriter struct {
 	http.ResponseWriter
 	left time.Duration

@@ -7,7 +7,7 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 )
 
-// Links to forms that edit the page's source, whatever they say, are no text where they stand alone.
+// Links to forms that edit the page's source are left out where they stand alone, whatever they say.
 func TestMarkdown_LinkThatEditsThePage_IsLeftOut(t *testing.T) {
 	const form = "https://github.com/tea/pot/edit/master/docs/src/guide/lid.md"
 	for name, page := range map[string]string{
@@ -43,7 +43,7 @@ func TestMarkdown_LinkThatEditsThePage_IsLeftOut(t *testing.T) {
 	})
 }
 
-// Generators make descriptions of a page's first words, with the signs that stand in them.
+// Generators make a description of a page's first words and leave their signs in it.
 func TestWithoutSigns_HeadingsAndItems_LoseThem(t *testing.T) {
 	blocks := []htmlpage.Block{{Kind: htmlpage.Title, Text: "The Pot"}, {Kind: htmlpage.Heading, Text: "Lids"}, {Kind: htmlpage.Paragraph, Text: "C"}, {Kind: htmlpage.Heading, Text: "Use"}}
 	for text, want := range map[string]string{

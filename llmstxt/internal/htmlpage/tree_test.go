@@ -22,14 +22,14 @@ var treeSeeds = []string{
 	"a</p></body> <!-- b --> </html> <!-- c -->", "a</body>b<!-- c -->", "<form>a</form></form><form><p>b</p></form>c", "<p>a<svg viewBox=x><g><path/><path></path></g></svg>b", "</p>a",
 }
 
-// repaired are regions that a browser repairs in other ways.
+// repaired are regions that a browser repairs, so that html.Parse reads them.
 var repaired = []string{
 	"<p><b>a<p>b", "<b><i>a</b>b</i>", "<a>a<a>b", "<table>a<tr><td>b</table>", "<table><tr><td>a<td>b</table>", "<form><form>", "</body> a", "<table></body>", "</br>", "<svg><p>a</svg>", "<svg><title>a</svg>", "<form><div></form>", "<select><option>a",
 	"<title>a</title>", "<meta>a", "<template>a</template>", "<textarea>\na</textarea>", "<html class=a>", "<body>", "<frameset>", "<image>", "<!doctype html>a", "<?a>", "a\r\nb", "a\x00b",
 	"<button>a<button>b", "<table><td>a", "<table><col>", "<nobr>a<nobr>b", "<ruby>a<rt>b<rt>c", "<object><p>a</object>", strings.Repeat("<div>", 600),
 }
 
-// shape writes a tree.
+// shape returns a tree as text.
 func shape(n *html.Node) string {
 	var b strings.Builder
 	var write func(n *html.Node)
