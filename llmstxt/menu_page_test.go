@@ -138,5 +138,10 @@ func TestCrawl_MenuFileMissingOrForbiddenOrElsewhere_GoesOn(t *testing.T) {
 				t.Errorf("%s: a forbidden menu was asked for", kind)
 			}
 		}
+		w := withOuterMenu(m.file, m.page, m.menu([]string{"Parts"}, lists), lists)
+		w.pages["http://docs.test/robots.txt"] = answer{body: "User-agent: *\nContent-Signal: /" + m.file + " ai-input=no"}
+		if got := urls(crawl(t, w, "http://docs.test/", llmstxt.Options{Signals: true})); !slices.Equal(got, []string{"/"}) || w.asked("http://docs.test/"+m.file) != 0 {
+			t.Errorf("%s: a menu that no model may be given was read: %v", kind, got)
+		}
 	}
 }

@@ -93,17 +93,17 @@ func addressOf(base *url.URL, href string) string {
 
 // getMenu fetches the file of a menu; nil when it is out of scope or may not be asked for.
 func (c *crawler) getMenu(ctx context.Context, u *url.URL) ([]byte, error) {
-	if u == nil || !c.scope.Has(u) || !c.robots.Allowed(u) {
+	if u == nil || !c.scope.Has(u) || c.barred(u) != nil {
 		return nil, nil
 	}
 	var large fileRoom
 	defer large.free()
 	body, err := c.getPlain(ctx, u, htmlpage.MaxMenuScript, &large, func(to *url.URL) error {
-		switch {
-		case !c.scope.Has(to):
+		if !c.scope.Has(to) {
 			return &skipError{Reason: SkipScope, Detail: "leads to " + to.String()}
-		case !c.robots.Allowed(to):
-			return &skipError{Reason: SkipRobots, Detail: "robots.txt forbids it"}
+		}
+		if barred := c.barred(to); barred != nil {
+			return barred
 		}
 		return nil
 	})

@@ -300,7 +300,7 @@ func (w *walker) anchor(n *html.Node) {
 		return
 	}
 	t := plain.OneLine(nodeText(n))
-	if t == "" || t == "Link" || isPermalink(t) || strings.HasPrefix(attr(n, "href"), "#") && namesPlace(t) || w.more(attr(n, "href"), t) || continued(w.text) {
+	if t == "" || t == "Link" || isPermalink(t) || strings.HasPrefix(attr(n, "href"), "#") && namesPlace(t) && w.begins() || w.more(attr(n, "href"), t) || continued(w.text) {
 		return
 	}
 	step := leadsOn(n)
@@ -316,6 +316,11 @@ func (w *walker) anchor(n *html.Node) {
 	if (len(w.text) > before || len(w.blocks) > blocks) && w.kind != Heading && w.kind != Title && !step {
 		w.addAnchor(attr(n, "href"), t)
 	}
+}
+
+// begins reports that the text is a heading, or that nothing of it has come yet.
+func (w *walker) begins() bool {
+	return w.kind == Heading || w.kind == Title || len(bytes.TrimSpace(w.text)) == 0
 }
 
 func (w *walker) addAnchor(href, t string) {

@@ -28,9 +28,10 @@ func (m *marker) offersSource(href string) bool {
 	if len(m.line) > 0 && !divider || len(m.levels) > 0 || m.table != nil || !ofForge.MatchString(href) {
 		return false
 	}
-	if !strings.Contains(href, "/edit/") || !sourceForm.MatchString(href) {
-		text, _, end := m.linkText()
-		if end == 0 || len(text) > maxOffer || !offered[plain.Key(text)] {
+	text, _, _ := m.linkText()
+	if len(text) > maxOffer || !offered[plain.Key(text)] {
+		named := text != "" && strings.HasSuffix(href, text) // "docs/lid.md": the text speaks of that file
+		if named || m.heading > 0 || !strings.Contains(href, "/edit/") || !sourceForm.MatchString(href) {
 			return false
 		}
 	}

@@ -33,6 +33,12 @@ func TestMarkdown_LinkThatEditsThePage_IsLeftOut(t *testing.T) {
 		"<p><a href=https://tea.test/manual/view>View source</a></p>":                     "[View source](http://a.test/https://tea.test/manual/view)\n",
 		"<p><a href=https://github.com/tea/pot/blob/main/a.go>View source</a> of it.</p>": "[View source](http://a.test/https://github.com/tea/pot/blob/main/a.go) of it.\n",
 		"<p>Yes | <a href=https://github.com/tea/pot/blob/main/a.go>View source</a></p>":  "Yes | [View source](http://a.test/https://github.com/tea/pot/blob/main/a.go)\n",
+		"<h2><a href=" + form + ">The lid</a></h2><p>It is made there.</p>":               "## [The lid](http://a.test/" + form + ")\n\nIt is made there.\n",
+		"<p>The file is</p><p><a href=" + form + ">src/guide/lid.md</a></p>":              "The file is\n\n[src/guide/lid.md](http://a.test/" + form + ")\n",
+		"<dl><dt><a href=" + form + ">lid.md</a></dt><dd>The lid.</dd></dl>":              "**[lid.md](http://a.test/" + form + ")**\n\nThe lid.\n",
+		"<p>Open the <label class=menu>File</label> menu.</p>":                            "Open the File menu.\n",
+		"<p>Choose <a href=#opt>Link to this page</a> to make one.</p>":                   "Choose Link to this page to make one.\n",
+		"<h2>Types <a href=#t>Link to this section</a></h2>":                              "## Types\n",
 		"<p>|</p><p>Tea.</p>": "|\n\nTea.\n",
 		"<p><label for=x class='side__menu-icon'>Menu</label>Tea.</p>":                      "Tea.\n",
 		"<p><label for=x class=field-name>The menu</label> Tea.</p>":                        "The menu Tea.\n",
@@ -69,8 +75,12 @@ func TestWithoutSigns_HeadingsAndItems_LoseThem(t *testing.T) {
 
 func TestBlocks_LinkToItsPlace_IsNoAnchor(t *testing.T) {
 	const page = "<title>Pot</title><main><h1>Pot</h1><h2 id=t><a href=#t><span class=unseen>Link to this section</span></a>Types</h2>" +
-		"<div><a href='#t:t/0'><span class=unseen>Link to this type</span></a><span>t()</span></div><p><a href=/x>Link to this report</a></p></main>"
-	if _, got := parse(t, page).Blocks("pot"); len(got) != 1 || got[0] != "Link to this report" {
+		"<div><a href='#t:t/0'><span class=unseen>Link to this type</span></a><span>t()</span></div><p><a href=/x>Link to this report</a></p><p>Choose <a href=#opt>Link to this cup</a> to make one.</p></main>"
+	blocks, got := parse(t, page).Blocks("pot")
+	if strings.Join(got, "; ") != "Link to this report; Link to this cup" {
 		t.Error(got)
+	}
+	if last := blocks[len(blocks)-1].Text; last != "Choose Link to this cup to make one." {
+		t.Errorf("%q", last)
 	}
 }

@@ -195,7 +195,7 @@ func (m *marker) start(tag atom.Atom) {
 			m.skipping(tag, closed)
 		}
 	case atom.Label:
-		if m.hints && !m.pre && isPeripheral(m.attrs("class")[0], "") {
+		if m.hints && !m.pre && len(m.line) == 0 && isPeripheral(m.attrs("class")[0], "") {
 			m.skipping(tag, closed) // a label that opens a menu
 		}
 	case atom.Input:

@@ -23,7 +23,7 @@ func (m *marker) innerLink(class, role string) bool {
 		return false
 	}
 	switch {
-	case isPermalink(text), namesPlace(text), isWayBack(text), isMore(text):
+	case isPermalink(text), isWayBack(text), isMore(text), namesPlace(text) && (m.heading > 0 || len(m.line) == 0):
 	case raised || role == "doc-noteref" || hasWord(class, "footnote", "footnotes", "noteref"):
 		sign := noteSign(text)
 		if sign == "" {
