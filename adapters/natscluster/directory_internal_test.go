@@ -1,7 +1,6 @@
 package natscluster
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -22,8 +21,9 @@ type talk struct {
 	other   *other
 	heard   agent.Holding // without agents
 	table   map[uint64]agent.Held
-	asked   int // how often something was missed
-	lists   int // how often all was told
+	asked   int  // how often something was missed
+	lists   int  // how often all was told
+	exact   bool // nothing was ever lost
 	counted map[string]int
 }
 
@@ -48,11 +48,18 @@ func (k *talk) change() {
 	case 4, 5: // one changes
 		if len(agents) > 0 {
 			l := &agents[k.rand.IntN(len(agents))]
-			l.Draining, l.Slug, l.Since = !l.Draining, fmt.Sprint("b", k.rand.IntN(100)), l.Since.Add(time.Second)
+			switch k.rand.IntN(3) {
+			case 0:
+				l.Draining = !l.Draining
+			case 1:
+				l.Slug += "b"
+			case 2:
+				l.Since = l.Since.Add(time.Second)
+			}
 		}
 	default: // some come
 		most := 3
-		if k.rand.IntN(20) == 0 {
+		if k.rand.IntN(10) == 0 {
 			most = 2*inOnePart + 500
 		}
 		next := uint64(1 + k.rand.IntN(1000))
@@ -64,6 +71,7 @@ func (k *talk) change() {
 		}
 	}
 	for i := range k.own.Agents {
+		k.own.Agents[i].RTT = time.Duration(k.rand.IntN(1000)) // which is not a change
 		if k.rand.IntN(4) == 0 {
 			k.own.Agents[i].Sessions = k.rand.IntN(5)
 		}
@@ -79,15 +87,20 @@ func (k *talk) deliver(loss float64) {
 		if k.rand.Float64() < loss {
 			continue
 		}
-		body, err := json.Marshal(m)
-		if err != nil {
-			k.t.Fatal(err)
+		if h := m.Holding; h != nil {
+			if len(h.Agents)+len(h.Gone) > inOnePart {
+				k.t.Fatalf("a message has %d links", len(h.Agents)+len(h.Gone))
+			}
+			copied := *h
+			copied.Agents, copied.Gone = slices.Clone(h.Agents), slices.Clone(h.Gone)
+			m.Holding = &copied
 		}
-		var got message
-		if err := json.Unmarshal(body, &got); err != nil {
-			k.t.Fatal(err)
+		for number, n := range m.Sessions {
+			if loss == 0 && k.exact && k.table[number].Sessions == n {
+				k.t.Fatalf("link %d has %d sessions as before", number, n)
+			}
 		}
-		change, missed := k.other.take(got)
+		change, missed := k.other.take(m)
 		if missed {
 			k.asked++
 			if k.rand.Float64() >= loss {
@@ -125,7 +138,13 @@ func (k *talk) check(when string, sessions bool) {
 	for _, l := range k.own.Agents {
 		want[l.Link] = l
 	}
-	alike := maps.EqualFunc(k.table, want, func(a, b agent.Held) bool { return same(a, b) && (!sessions || a.Sessions == b.Sessions) })
+	equal := func(a, b agent.Held) bool {
+		if a.RTT = b.RTT; !sessions {
+			a.Sessions = b.Sessions
+		}
+		return a == b
+	}
+	alike := maps.EqualFunc(k.table, want, equal) && maps.EqualFunc(k.other.links, want, equal)
 	if !alike || k.heard.URL != k.own.URL || k.heard.Leaving != k.own.Leaving {
 		k.t.Fatalf("%s: %d links are known of %d, URL %s of %s, leaving %v of %v", when,
 			len(k.table), len(want), k.heard.URL, k.own.URL, k.heard.Leaving, k.own.Leaving)
@@ -142,16 +161,24 @@ func (k *talk) step() {
 func TestDirectory_NothingLost_EachChangeIsKnown(t *testing.T) {
 	for seed := range uint64(8) {
 		k := newTalk(t, seed)
+		k.exact = true
 		k.sender.Changed()
 		k.sender.announceAll() // as for one that has just come
 		k.on = k.on[1:]        // the change was before
 		k.deliver(0)
 		for range 60 {
 			k.step()
+			if k.rand.IntN(3) == 0 {
+				k.sender.announceAll() // somebody else has come
+			}
 			k.deliver(0)
 			k.check("after a change", false)
 			changes, lists := k.counted[kindChange], k.counted[kindList]
-			k.sender.Changed()
+			for i := range k.own.Agents {
+				k.own.Agents[i].RTT++
+				k.own.Agents[i].Sessions += k.rand.IntN(2)
+			}
+			k.sender.Changed() // it is not: sessions wait for the heartbeat
 			if k.rand.IntN(2) == 0 {
 				beats := k.counted[kindHeartbeat]
 				k.sender.announce(true)
@@ -183,6 +210,9 @@ func TestDirectory_MessagesLost_AllIsKnownLater(t *testing.T) {
 				if k.rand.IntN(3) == 0 {
 					k.sender.announce(true)
 				}
+				if k.rand.IntN(3) == 0 {
+					k.sender.announceAll() // somebody else has asked
+				}
 				k.deliver(0.4)
 			}
 			k.sender.announce(true)
@@ -195,5 +225,17 @@ func TestDirectory_MessagesLost_AllIsKnownLater(t *testing.T) {
 				t.Fatalf("seed %d: all is known, and is asked for", seed)
 			}
 		}
+	}
+}
+
+// A gateway that nobody could reach says nothing of itself.
+func TestDirectory_NoURL_TellsNothing(t *testing.T) {
+	k := newTalk(t, 1)
+	k.own = agent.Holding{Gateway: "one", Agents: []agent.Held{{Link: 1}}}
+	k.sender.Changed()
+	k.sender.announce(true)
+	k.sender.announceAll()
+	if len(k.on) > 0 {
+		t.Errorf("it says %+v", k.on)
 	}
 }

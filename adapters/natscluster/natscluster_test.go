@@ -163,6 +163,11 @@ func TestDirectory_Changes_ReachTheOthers(t *testing.T) {
 	if n := late.Stats().Gateways; n > 2 {
 		t.Errorf("%d gateways without it", n)
 	}
+	before := one.Stats().Published
+	one.hold(2, 0)
+	if one.Stats().Published != before {
+		t.Error("a gateway that has left says something")
+	}
 }
 
 func TestDirectory_NATSUnavailable_GoesOnAndIsCompleteAgain(t *testing.T) {
