@@ -108,6 +108,18 @@ func TestConsume_OwnQueue_IsDeclaredBoundAndConsumed(t *testing.T) {
 	}
 }
 
+// A queue without a limit is declared with none: one of zero would drop every message.
+func TestConsume_NoQueueLimit_IsNotSent(t *testing.T) {
+	for limit, sent := range map[int]bool{-1: false, 0: false, 1: true} {
+		b, sub := &brokertest.Broker{}, own()
+		sub.QueueLimit = limit
+		mustConsume(t, b, sub)
+		if declare := b.Asked(brokertest.QueueDeclare); len(declare) != 1 || declare[0].Holds("x-max-length") != sent {
+			t.Errorf("a limit of %d: declared %v", limit, declare)
+		}
+	}
+}
+
 // Managed feeds let a user have only queues that the broker names.
 func TestConsume_NameRefused_BrokerNamesTheQueue(t *testing.T) {
 	refuseNamed := func(m brokertest.Method, args []byte) (uint16, string) {
