@@ -50,7 +50,7 @@ type Page struct {
 	Rendered  bool   `json:"rendered,omitempty"`  // read from Options.Render's answer
 
 	ETag         string    `json:"etag,omitempty"`          // validators as the server gave them
-	LastModified string    `json:"last_modified,omitempty"` //
+	LastModified string    `json:"last_modified,omitempty"` // likewise
 	Hash         string    `json:"hash"`                    // of the body, as hexadecimal SHA-256
 	Asked        time.Time `json:"asked,omitzero"`          // when the server was last asked for it
 	Listed       bool      `json:"listed,omitempty"`        // by a site map
@@ -114,7 +114,7 @@ const (
 	SkipCanonical Reason = "canonical" // names another page of the site as its canonical form
 	SkipDuplicate Reason = "duplicate" // same title and text as an earlier page
 	SkipNoIndex   Reason = "noindex"   // asks not to be indexed
-	SkipStatus    Reason = "status"    // answered with a status other than 200
+	SkipStatus    Reason = "status"    // answered with another status than 200 or 203, or with a 206 that is only a part
 	SkipType      Reason = "type"      // not HTML
 	SkipSize      Reason = "size"      // larger than MaxPageBytes
 	SkipTimeout   Reason = "timeout"   // took longer than PageTimeout

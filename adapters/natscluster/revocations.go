@@ -24,8 +24,8 @@ func (c *Cluster) Subscribe(f func(farwire.Revocation)) {
 	}
 }
 
-// Publish sends it to the other gateways, at once or, while NATS is unavailable, when it
-// is available again within a day. A zero time stands for now.
+// Publish sends a revocation to the other gateways, at once or, while NATS is unavailable,
+// when it is available again within a day. A zero time stands for now.
 func (c *Cluster) Publish(r farwire.Revocation) {
 	r.Gateway = c.o.Name
 	if r.At.IsZero() {

@@ -247,8 +247,8 @@ func asked(err error) bool {
 	return errors.As(err, &unavailable) && unavailable.asked
 }
 
-// Ping asks Redis for a sign of life, for a program that wants to say at its
-// start that an address is wrong. A Limiter needs none.
+// Ping reports whether Redis answers, for a program that wants to say at its start
+// that an address is wrong. A Limiter does not need it to be called.
 func (l *Limiter) Ping(ctx context.Context) error {
 	if err := l.client.Ping(ctx).Err(); err != nil {
 		return fmt.Errorf("redislimit: %w", err)

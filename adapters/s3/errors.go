@@ -58,7 +58,7 @@ func isNotTLS(err error) bool {
 }
 
 // A FieldError says which field of [Options] must change, because it is not
-// valid or because the server says no to it.
+// valid or because the server rejects it.
 type FieldError struct {
 	Field  string // its name
 	Reason string // one line; never the value of a key

@@ -123,7 +123,7 @@ const (
 
 // ErrUnreachable is wrapped by the errors of a server that gave no answer, or
 // none of its own (status 500 and above): it may be back later, whatever is
-// asked of it. Any other error is the server's no.
+// asked of it. Any other error means that the server rejected the request.
 var ErrUnreachable = errors.New("the server cannot be reached")
 
 const (
@@ -257,8 +257,8 @@ func (s *Storage) String() string { return "bucket " + s.o.Bucket + " at " + s.h
 // [Storage.Check], if nobody has.
 //
 // Errors wrap [farwire.ErrStale], [ErrUnreachable], the cause of the context's
-// end, or, when the server said no, a [FieldError] as a rule. After an error the file is the
-// old one or the new one, never a mixture.
+// end, or, when the server rejected a request, a [FieldError] as a rule. After an error
+// the file is the old one or the new one, never a mixture.
 func (s *Storage) Save(ctx context.Context, f farwire.File) (string, error) {
 	if !validName(f.Name) {
 		return "", fmt.Errorf("s3: %q is not the name of a file", f.Name)

@@ -34,7 +34,7 @@ func (s *Store) Claim(ctx context.Context, d time.Duration) (farwire.Lease, erro
 
 // ClaimFitting implements [farwire.FittingClaimer]. It asks first for all the different
 // exits that sites ask for: there are far fewer than sites. A | in a geo, which no country
-// has, is told as a ?.
+// has, is replaced by a ?.
 func (s *Store) ClaimFitting(ctx context.Context, d time.Duration, fits func(geo, agent string) bool) (farwire.Lease, error) {
 	var fitting []string // their keys
 	err := s.read(ctx, "reading the exits of sites", func(ctx context.Context, c conn) error {
@@ -197,7 +197,7 @@ const LogLines = 1000
 
 // A Line of a site's log is a lease that ended in an outcome.
 type Line struct {
-	Token     uint64
+	Token     uint64    // of the lease
 	Due       time.Time // the slot that was worked
 	Committed time.Time // by the store's clock
 	Error     string    // empty: the crawl did not fail

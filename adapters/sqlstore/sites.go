@@ -61,8 +61,8 @@ func key(text string) []byte {
 // longest: that of the known site if it is due already, else one that is due
 // now. If the lease ends without an outcome the slot is there for Claim.
 //
-// A site that is new to the store takes over what s says of its state, except
-// for NextCrawl. Its first token is the time in microseconds, or s.Version + 1
+// A site that is new to the store gets the state that the argument has, except
+// for NextCrawl. Its first token is the time in microseconds, or site.Version + 1
 // if that is more; each later one is one more.
 func (s *Store) Enroll(ctx context.Context, site farwire.Site, most int, d time.Duration) (farwire.Lease, error) {
 	o := site.Options
