@@ -1,11 +1,13 @@
 package agent_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -157,5 +159,40 @@ func TestSession_Idle_NeedsNoGoroutine(t *testing.T) {
 				t.Error("the gateway's side is not told")
 			}
 		})
+	}
+}
+
+// A session that has no goroutine ends with its link and gives its place to one of another link,
+// also when the gateway had ended its side.
+func TestSession_IdleAndLinkLost_LeavesItsPlace(t *testing.T) {
+	for _, ended := range []bool{false, true} {
+		var wg sync.WaitGroup
+		accepted := make(chan *net.TCPConn, 2)
+		release := make(chan struct{})
+		addr := target(t, func(c *net.TCPConn) { accepted <- c; <-release })
+		all := newHostileGatewaysFor(t, &wg, 2, 1, context.Background(), func(context.Context, string) (net.Conn, error) {
+			return net.Dial("tcp", addr)
+		})
+		all[0].write(dialFrames(1, ""))
+		far := <-accepted
+		io.WriteString(far, "welcome")
+		eventually(t, "bytes of the target", time.Minute, func() bool { _, n := all[0].counts("welcome"); return n == 1 })
+		if ended {
+			all[0].write(frame(window, fin, 1, 0, ""))
+			if n, err := far.Read(make([]byte, 1)); err != io.EOF {
+				t.Fatalf("the target reads %d bytes, %v", n, err)
+			}
+		}
+		eventually(t, "without goroutines", time.Minute, func() bool { return carrying() == 0 })
+		all[0].Close()
+		all[1].write(dialFrames(1, ""))
+		select {
+		case <-accepted:
+		case <-time.After(time.Minute):
+			t.Errorf("ended %v: the place is still taken", ended)
+		}
+		all[1].Close()
+		close(release)
+		wg.Wait()
 	}
 }

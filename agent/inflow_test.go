@@ -34,7 +34,13 @@ func newHostileGateway(t *testing.T, wg *sync.WaitGroup, silent, opening int, by
 // newHostileGateways has one agent link to several.
 func newHostileGateways(t *testing.T, wg *sync.WaitGroup, n int, limits context.Context, open func(context.Context, string) (net.Conn, error)) (list []*hostileGateway) {
 	t.Helper()
-	o := agent.RunOptions{Gateways: []string{"http://gw"}, Secret: secret, Slug: "de1", Country: "DE", Logger: quiet, AllowPrivate: true, AllowCleartext: true, DrainTimeout: -1}
+	return newHostileGatewaysFor(t, wg, n, 0, limits, open)
+}
+
+// newHostileGatewaysFor has the agent carry so many sessions at most.
+func newHostileGatewaysFor(t *testing.T, wg *sync.WaitGroup, n, sessions int, limits context.Context, open func(context.Context, string) (net.Conn, error)) (list []*hostileGateway) {
+	t.Helper()
+	o := agent.RunOptions{Gateways: []string{"http://gw"}, Secret: secret, Slug: "de1", Country: "DE", Logger: quiet, AllowPrivate: true, AllowCleartext: true, DrainTimeout: -1, MaxSessions: sessions}
 	var its []net.Conn
 	for range n {
 		mine, other := net.Pipe()
