@@ -76,3 +76,30 @@ func askedOf(t *testing.T, first, second string) (message, rest string) {
 	}
 	return <-asked, <-all
 }
+
+// What a client has sent early stays as it is while others are asked: messages are read into
+// memory that clients share in turn.
+func TestClient_Early_OthersAreAsked_Stays(t *testing.T) {
+	const behind = "\x82\x83abcdefg of the first client"
+	asked, others := make(chan struct{}), make(chan struct{})
+	early := make(chan string, 1)
+	conn, _, _ := opened(t, "", func(c *opening.Client) {
+		if _, err := c.Ask(context.Background(), "test message"); err != nil {
+			t.Error(err)
+		}
+		close(asked)
+		<-others
+		early <- string(c.Early())
+	})
+	if _, err := io.WriteString(conn, masked("{}")+behind); err != nil { // they arrive as one
+		t.Fatal(err)
+	}
+	<-asked
+	for range 20 {
+		askedOf(t, masked("{}"), strings.Repeat("another client's", 10))
+	}
+	close(others)
+	if got := <-early; got != behind {
+		t.Errorf("%q, want %q", got, behind)
+	}
+}
