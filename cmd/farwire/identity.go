@@ -67,7 +67,7 @@ func (f *identityFlags) open(agents list, admin string, log *slog.Logger) (*iden
 		return nil, err
 	}
 	id.shared.Store(&id.tokens)
-	id.inUse = secrets{records, f.TokenSecret, agents, admin}
+	id.inUse = secrets{records: records, tokens: f.TokenSecret, agents: agents, admin: admin}
 	if err := id.inUse.distinct(); err != nil {
 		return nil, err
 	}
@@ -248,7 +248,7 @@ func (id *identity) reloadKeys(ctx context.Context, g *farwire.Gateway, log *slo
 	next := id.inUse
 	next.records = records
 	if next.distinct() != nil {
-		return misuse("--api-keys, --keys-file: a key is also --token-secret, --agent-secret or --admin-key; give another one")
+		return misuse("--api-keys, --keys-file: a key is also --token-secret, --agent-secret, a token of --agents-file or --admin-key; give another one")
 	}
 	if err := id.keys.ReplaceRecords(records); err != nil {
 		return misuse("--api-keys: " + strings.TrimPrefix(err.Error(), "farwire: "))

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"strings"
 
 	"github.com/farwire/farwire/agent"
@@ -22,22 +21,15 @@ type networkFlags struct {
 	guardFlags `embed:""`
 }
 
-// network makes the pool of agents, with the one of this process in it, which
-// never dials where this process listens.
-func (f *networkFlags) network(log *slog.Logger, clientAddr func(*http.Request) netip.Addr, listeners func() []net.Addr) (pool *agent.Pool, err error) {
-	o := agent.PoolOptions{Peers: f.Peers, ClientAddr: clientAddr, Logger: log}
+// network makes the pool of agents, those of the agents file and the one of this process in
+// it, which never dials where this process listens.
+func (f *networkFlags) network(file agentsFile, log *slog.Logger, clientAddr func(*http.Request) netip.Addr, listeners func() []net.Addr) (pool *agent.Pool, err error) {
+	o := agent.PoolOptions{Records: file.records, Peers: f.Peers, ClientAddr: clientAddr, Logger: log}
 	if given("NATS_URL") {
 		o.Peers = nil // gateways find each other there
 	}
 	if len(f.AgentSecret) > 0 {
 		o.Secret = f.AgentSecret[0]
-	}
-	var file agentsFile
-	if f.AgentsFile != "" {
-		if file, err = readAgentsFile(f.AgentsFile, os.ReadFile); err != nil {
-			return nil, err
-		}
-		o.Records = file.records
 	}
 	o.LocalOnly = o.Secret == "" && len(o.Records) == 0
 	switch {
@@ -93,10 +85,12 @@ func (f *networkFlags) reloadAgents(pool *agent.Pool, id *identity) (secrets, re
 		if err != nil {
 			return err
 		}
-		if err := pool.SetRecords(file.records); err != nil {
-			return file.asFlag(err)
-		}
-		return nil
+		return id.admitRecords(file.records, func() error {
+			if err := pool.SetRecords(file.records); err != nil {
+				return file.asFlag(err)
+			}
+			return nil
+		})
 	}
 	return secrets, records
 }

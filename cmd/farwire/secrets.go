@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io/fs"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/agent"
 )
 
 // secrets are what callers, agents and operators show, and what signs tokens. What is in
@@ -17,6 +19,7 @@ import (
 type secrets struct {
 	records        []farwire.KeyRecord
 	tokens, agents list
+	agentRecords   []agent.Record
 	admin          string // empty: unset
 }
 
@@ -27,23 +30,37 @@ func (s secrets) distinct() error {
 		sum := sha256.Sum256([]byte(secret))
 		return slices.ContainsFunc(s.records, func(r farwire.KeyRecord) bool { return r.Hash == sum })
 	}
+	recorded := make(map[string]bool, len(s.agentRecords))
+	for _, r := range s.agentRecords {
+		recorded[r.TokenSHA256] = true
+	}
+	hasRecord := func(sum [sha256.Size]byte) bool { return recorded[hex.EncodeToString(sum[:])] }
+	isToken := func(secret string) bool { return hasRecord(sha256.Sum256([]byte(secret))) }
 	for _, token := range s.tokens {
 		switch {
 		case isKey(token):
 			return misuse("--token-secret: it is also an API key, whose owner could sign tokens for anybody; give another one")
 		case slices.Contains(s.agents, token):
 			return misuse("--token-secret: it is also --agent-secret, and any agent could sign tokens; give another one")
+		case isToken(token):
+			return misuse("--token-secret: it is also a token of --agents-file, whose agent could sign tokens; give another one")
 		}
 	}
 	switch {
 	case slices.ContainsFunc(s.agents, isKey):
 		return misuse("--agent-secret: it is also an API key, whose owner could attach agents; give another one")
+	case slices.ContainsFunc(s.agents, isToken):
+		return misuse("--agent-secret: it is also a token of --agents-file, whose agent could attach under any name; give another one")
+	case slices.ContainsFunc(s.records, func(r farwire.KeyRecord) bool { return hasRecord(r.Hash) }):
+		return misuse("--agents-file: a token in it is also an API key, whose owner could attach as that agent; give another one")
 	case s.admin == "":
 		return nil
 	case isKey(s.admin):
 		return misuse("--admin-key: it is also an API key, whose owner could end everybody's sessions; give another one")
 	case slices.Contains(s.agents, s.admin):
 		return misuse("--admin-key: it is also --agent-secret, and any agent could end everybody's sessions; give another one")
+	case isToken(s.admin):
+		return misuse("--admin-key: it is also a token of --agents-file, whose agent could end everybody's sessions; give another one")
 	case slices.Contains(s.tokens, s.admin):
 		return misuse("--admin-key: it is also --token-secret, and any operator could sign tokens; give another one")
 	}
@@ -55,6 +72,21 @@ func (s secrets) distinct() error {
 func (id *identity) admitAgents(agents list, use func() error) error {
 	next := id.inUse
 	next.agents = agents
+	if err := next.distinct(); err != nil {
+		return err
+	}
+	if err := use(); err != nil {
+		return err
+	}
+	id.inUse = next
+	return nil
+}
+
+// admitRecords has use replace the records of agents, unless a new token has another
+// purpose, too.
+func (id *identity) admitRecords(records []agent.Record, use func() error) error {
+	next := id.inUse
+	next.agentRecords = records
 	if err := next.distinct(); err != nil {
 		return err
 	}

@@ -25,7 +25,11 @@ func TestServe_SecretOfTwoPurposes_IsRefused(t *testing.T) {
 	if err := os.WriteFile(file, fmt.Appendf(nil, `[{"name": "a", "key_sha256": %q}]`, hex.EncodeToString(sum[:])), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	purposes := map[string]string{"--api-keys": "a=" + secret, "--keys-file": file, "--token-secret": secret, "--agent-secret": secret, "--admin-key": secret}
+	agents := filepath.Join(t.TempDir(), "agents.json")
+	if err := os.WriteFile(agents, fmt.Appendf(nil, `[{"slug": "at1", "country": "AT", "token_sha256": %q}]`, hex.EncodeToString(sum[:])), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	purposes := map[string]string{"--agents-file": agents, "--api-keys": "a=" + secret, "--keys-file": file, "--token-secret": secret, "--agent-secret": secret, "--admin-key": secret}
 	names := slices.Sorted(maps.Keys(purposes))
 	for i, one := range names {
 		for _, other := range names[i+1:] {
@@ -43,7 +47,7 @@ func TestServe_SecretOfTwoPurposes_IsRefused(t *testing.T) {
 
 // The same holds for what is read again, in either direction.
 func TestServe_SecretReadAgainWithOtherPurpose_IsRefused(t *testing.T) {
-	const admin, admin2, agents = "admin-key-0123456789", "admin-key-of-later-on", "agent-secret-0123456789"
+	const admin, admin2, agents, token = "admin-key-0123456789", "admin-key-of-later-on", "agent-secret-0123456789", "agent-token-0123456789"
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
 	write := func(name, text string) {
@@ -52,10 +56,15 @@ func TestServe_SecretReadAgainWithOtherPurpose_IsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	writeRecord := func(token string) {
+		t.Helper()
+		write("records", fmt.Sprintf(`[{"slug": "at1", "country": "AT", "token_sha256": "%x"}]`, sha256.Sum256([]byte(token))))
+	}
 	write("keys", "alice="+aliceKey)
+	writeRecord(token)
 	write("agents", agents)
 	write("admin", admin)
-	cmd := program(t, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+	cmd := program(t, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--agents-file", in("records"))
 	cmd.Env = append(cmd.Env, "FARWIRE_API_KEYS_FILE="+in("keys"), "FARWIRE_AGENT_SECRET_FILE="+in("agents"), "FARWIRE_ADMIN_KEY_FILE="+in("admin"))
 	g := harness.Start(t, cmd)
 	address := g.Await(g.Stderr, `(http://127\.0\.0\.1:\d+)/metrics`)[1]
@@ -90,6 +99,8 @@ func TestServe_SecretReadAgainWithOtherPurpose_IsRefused(t *testing.T) {
 	wantOpens(aliceKey, 403)
 	write("admin", agents)
 	reload(1, "--admin-key: it is also --agent-secret")
+	write("admin", token)
+	reload(1, "--admin-key: it is also a token of --agents-file")
 	write("admin", admin2)
 	reload(0, "")
 	wantOpens(admin2, 200)
@@ -100,6 +111,19 @@ func TestServe_SecretReadAgainWithOtherPurpose_IsRefused(t *testing.T) {
 	reload(0, "")
 	write("agents", admin2)
 	reload(1, "--admin-key: it is also --agent-secret")
+	write("agents", token)
+	reload(1, "--agent-secret: it is also a token of --agents-file")
+	write("agents", agents)
+	for secret, of := range map[string]string{aliceKey: "--agents-file: a token in it is also an API key", admin2: "--admin-key: it is also a token of --agents-file",
+		agents: "--agent-secret: it is also a token of --agents-file"} {
+		writeRecord(secret)
+		reload(1, of)
+	}
+	writeRecord(token)
+	write("keys", "alice="+aliceKey+",bob="+token)
+	reload(1, "--api-keys, --keys-file: a key is also .* a token of --agents-file")
+	write("keys", "alice="+aliceKey)
+	reload(0, "")
 	g.Signal(harness.Terminate)
 	if status := g.Status(); status != statusOK {
 		t.Errorf("status %d", status)

@@ -57,12 +57,21 @@ func (s *serve) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var agents agentsFile
+	if s.AgentsFile != "" {
+		if agents, err = readAgentsFile(s.AgentsFile, os.ReadFile); err != nil {
+			return err
+		}
+	}
+	if err := id.admitRecords(agents.records, func() error { return nil }); err != nil {
+		return err
+	}
 	var own ownListeners
 	clientAddr, _, err := s.clientAddr()
 	if err != nil {
 		return err
 	}
-	pool, err := s.network(log, clientAddr, own.list)
+	pool, err := s.network(agents, log, clientAddr, own.list)
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func (w *work) Run(ctx context.Context) error {
 		networkFlags:  networkFlags{LocalAgent: w.LocalAgent, AllowPrivate: w.AllowPrivate, guardFlags: w.guardFlags},
 		clusterFlags:  clusterFlags{Cluster: w.Cluster}}
 	var own ownListeners
-	pool, err := s.network(log, nil, own.list)
+	pool, err := s.network(agentsFile{}, log, nil, own.list)
 	if err != nil {
 		return err
 	}
