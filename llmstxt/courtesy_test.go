@@ -29,9 +29,16 @@ func TestSummary_CourtesyAndLicence_AreNotTaken(t *testing.T) {
 		for name, page := range map[string]string{
 			"before it": "<p>" + s + "</p><p>" + says + "</p>",
 			"with it":   "<p>" + s + " " + says + "</p>",
+			"in a meta": "<p>" + says + "</p>",
 		} {
+			head := ""
+			if name == "in a meta" {
+				if head = s; !strings.Contains(strings.ToLower(s), "thank") && !strings.Contains(s, "Welcome") {
+					continue // a description of a licence is of a site about it
+				}
+			}
 			w := &web{pages: map[string]answer{
-				"http://docs.test/":    html("<title>Kettle Guide</title><h1>Kettle Guide</h1>" + page + "<ul><li><a href=/lid>Lid</a></ul>"),
+				"http://docs.test/":    html("<title>Kettle Guide</title><meta name=description content='" + head + "'><h1>Kettle Guide</h1>" + page + "<ul><li><a href=/lid>Lid</a></ul>"),
 				"http://docs.test/lid": html("<title>Lid</title><h1>Lid</h1><p>The lid keeps the steam where it belongs.</p><p>" + s + "</p>"),
 			}}
 			if got := crawl(t, w, "http://docs.test/", llmstxt.Options{}).Summary; got != says {

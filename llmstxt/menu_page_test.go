@@ -101,6 +101,9 @@ func TestCrawl_ListOfLinks_IsAPage(t *testing.T) {
 	for name, page := range map[string]string{
 		"document": "<title>Links</title><ul>%s</ul>",
 		"heading":  "<h2>Links</h2><ul>%s</ul>",
+		"doctype":  "<!DOCTYPE HTML><ul>%s</ul><p>The lid.</p>",
+		"head":     "<head><meta charset=utf-8></head><ul>%s</ul><p>The lid.</p>",
+		"code":     "<pre>kettle boil --cups 2</pre><ul>%s</ul>",
 		"words":    "<p>These are the pages that are worth a look, whatever the kettle of yours is made of.</p><ul>%s</ul>",
 	} {
 		lists := map[string][]string{"": {"lid.html", "spout.html", "links.html"}}

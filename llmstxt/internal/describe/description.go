@@ -17,7 +17,8 @@ import (
 func (d *describer) description(p *Page) string {
 	for _, said := range descriptions(p.Evidence) {
 		desc := withoutMarks(said)
-		if strings.HasPrefix(desc, "API documentation for the Rust ") || d.descs[said] > 1 || !worth(desc) || labelled(desc) || d.forms[form(said, p)] >= formsOfAGenerator || broken(desc, p.Evidence.Blocks) {
+		if strings.HasPrefix(desc, "API documentation for the Rust ") || d.descs[said] > 1 || !worth(desc) || labelled(desc) || d.forms[form(said, p)] >= formsOfAGenerator || broken(desc, p.Evidence.Blocks) ||
+			all(plain.Sentences(desc), func(s string) bool { return d.isCourtesy(p, strings.TrimSpace(s)) }) {
 			continue
 		}
 		if k := plain.Key(desc); k != plain.Key(p.Title) && k != plain.Key(p.Evidence.Title) {

@@ -35,7 +35,13 @@ func IsMenuOfScript(src string) bool {
 // isMenu reports a piece of HTML with nothing but links, which scripts insert into pages.
 func (s *scanner) isMenu() bool {
 	const each = 16 // bytes of text beside a link
-	return !s.document && s.headings == 0 && s.words <= each*len(s.Links)
+	return !s.document && !s.Code && s.headings == 0 && s.words <= each*len(s.Links)
+}
+
+// isDoctype reports the declaration with which a document begins, if it has no other sign of one.
+func isDoctype(token []byte) bool {
+	const begin = "<!doctype"
+	return len(token) > len(begin) && equalFold(token[:len(begin)], begin)
 }
 
 // ReadMenuPage returns the links of such a menu with the lists that they stand in, as if they

@@ -210,6 +210,8 @@ func Parse(ctx context.Context, page []byte, need int) (*Page, error) {
 			s.startTag()
 		case endTag:
 			s.endTag(s.tag)
+		case otherToken:
+			s.document = s.document || isDoctype(s.bytes())
 		}
 	}
 	s.closeParagraph()

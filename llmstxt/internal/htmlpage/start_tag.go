@@ -84,6 +84,8 @@ func (s *scanner) headTag() bool {
 		a := s.attrs("lang", "xml:lang")
 		s.says(fromLang, a[0])
 		s.says(fromXMLLang, a[1])
+	case atom.Head:
+		s.document = true
 	case atom.Title:
 		s.inTitle = s.skip != atom.Svg
 		s.document = s.document || s.inTitle
