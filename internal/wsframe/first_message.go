@@ -83,10 +83,7 @@ func PlainText(b []byte) (payload []byte, size int, plain bool) {
 	if size = header + int(length); len(b) < size {
 		return nil, size, true
 	}
-	payload = make([]byte, length)
-	key, masked := b[header-4:header], b[header:size]
-	for i := range payload {
-		payload[i] = masked[i] ^ key[i&3]
-	}
+	payload = append(make([]byte, 0, length), b[header:size]...)
+	mask(payload, [4]byte(b[header-4:header]), 0)
 	return payload, size, true
 }
