@@ -114,7 +114,7 @@ const (
 	SkipCanonical Reason = "canonical" // names another page of the site as its canonical form
 	SkipDuplicate Reason = "duplicate" // same title and text as an earlier page
 	SkipNoIndex   Reason = "noindex"   // asks not to be indexed
-	SkipStatus    Reason = "status"    // answered with another status than 200 or 203, or with a 206 that is only a part
+	SkipStatus    Reason = "status"    // answered with a status that no page has, or with a part of one (206)
 	SkipType      Reason = "type"      // not HTML
 	SkipSize      Reason = "size"      // larger than MaxPageBytes
 	SkipTimeout   Reason = "timeout"   // took longer than PageTimeout
