@@ -151,11 +151,11 @@ func (a affixes) name() string {
 				inner, outer = s[i+len(sep):], s[:i]
 			}
 			outer = trimSeparator(outer)
-			if !hosts[plain.Key(outer)] {
+			if !hosts[plain.Key(outer)] && !isState(outer) {
 				s = outer
 				break
 			}
-			s = trimSeparator(inner) // "Install - Kettle - Confluence"
+			s = trimSeparator(inner) // "Install - Kettle - Confluence", "Install | Kettle: 1.2"
 		}
 	}
 	if strings.Count(s, "(") > strings.Count(s, ")") && strings.Contains(whole, s+")") {

@@ -202,7 +202,17 @@ var ofMaking = regexp.MustCompile(`^(?:$|v?[0-9(]|on [A-Z0-9]|at |version )`)
 
 var madeOn = regexp.MustCompile(`^Generated on (?:[0-9]|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*[ ,.])`)
 
+// isState reports a part of a title that is a date, or the number of a version.
+func isState(part string) bool {
+	n := len(part)
+	return n > 1 && n <= maxState && ('0' <= part[0] && part[0] <= '9' || part[0]|0x20 == 'v') && state.MatchString(part)
+}
+
+const maxState = 40 // bytes of one
+
+var state = regexp.MustCompile(`^(?:\d{4}-\d\d-\d\d|[vV]?\d+\.\d+(?:\.\d+)?(?:[-+]\S+)?)$`)
+
 // unnamed reports a title that names no site.
 func unnamed(title string) bool {
-	return vague(title) || placeholder(title) || kinds[plain.Key(title)] || byGenerator(title)
+	return vague(title) || placeholder(title) || kinds[plain.Key(title)] || byGenerator(title) || isState(title)
 }

@@ -300,7 +300,7 @@ func (w *walker) anchor(n *html.Node) {
 		return
 	}
 	t := plain.OneLine(nodeText(n))
-	if t == "" || t == "Link" || isPermalink(t) || strings.HasPrefix(attr(n, "href"), "#") && namesPlace(t) && w.begins() || w.more(attr(n, "href"), t) || continued(w.text) {
+	if t == "" || t == "Link" || isPermalink(t) || strings.HasPrefix(attr(n, "href"), "#") && (namesPlace(t) && w.begins() || w.unfolds(n, t)) || w.more(attr(n, "href"), t) || continued(w.text) {
 		return
 	}
 	step := leadsOn(n)

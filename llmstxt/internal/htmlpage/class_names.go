@@ -5,7 +5,7 @@ import "strings"
 // What class names and ids speak of: "site-nav", "pageFooter breadcrumbs".
 
 // subject is what a word of a name speaks of.
-type subject uint8
+type subject uint16
 
 const (
 	ofEdge   subject = 1 << iota // of the page: menus, banners, notes
@@ -16,6 +16,8 @@ const (
 	ofPrev                       // and to the one before
 	ofTOC                        // of the page, or of the pages below it
 	ofFront                      // of what a book's first page says of itself
+	ofDialog                     // of what opens above the page
+	ofTool                       // of what somebody does there, as to search
 
 	ofSteps = ofNext | ofPrev
 	ofEdges = ofEdge | ofTOC | ofFront // what stands beside what a page is about
@@ -35,6 +37,8 @@ var subjects = func() map[string]subject {
 		ofCrumbs: "breadcrumb breadcrumbs",
 		ofFoot:   "footer",
 		ofNext:   "next",
+		ofDialog: "modal dialog offcanvas",
+		ofTool:   "settings preferences search login signin signup",
 		ofPrev:   "prev previous",
 	} {
 		for word := range strings.FieldsSeq(words) {
@@ -78,9 +82,9 @@ func subjectsOf(names string) (all subject) {
 func isPeripheral(class, id string) bool { return peripheral(subjectsOf(class), subjectsOf(id)) }
 
 // peripheral takes the two links of a class "prev-next-area" for the edge. An id with these words
-// may be that of a section: "next-and-previous".
+// may be that of a section: "next-and-previous". What a dialog is for stands in either.
 func peripheral(class, id subject) bool {
-	return ((class|id)&ofEdges != 0 || class&ofSteps == ofSteps) && (class|id)&ofMiddle == 0
+	return ((class|id)&ofEdges != 0 || class&ofSteps == ofSteps || class&ofDialog != 0 && (class|id)&ofTool != 0) && (class|id)&ofMiddle == 0
 }
 
 func hasWord(names string, want ...string) bool {

@@ -28,7 +28,7 @@ func (m *marker) flush() {
 	}
 	line := bytes.TrimSpace(m.line)
 	m.line = m.line[:0]
-	if len(line) == 0 {
+	if len(line) == 0 || m.hints && level == 0 && isPager(line) {
 		return
 	}
 	if level > 0 {

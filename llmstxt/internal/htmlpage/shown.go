@@ -17,7 +17,8 @@ import (
 
 // unseenClasses are what frameworks call texts for screen readers alone.
 var unseenClasses = map[string]bool{"sr-only": true, "visually-hidden": true, "visuallyhidden": true, "screen-reader-text": true, "screen-reader-only": true,
-	"visibility-hidden": true, "govuk-visually-hidden": true, "u-visually-hidden": true, "element-invisible": true, "a11y": true, "assistive": true, "show-for-sr": true}
+	"visibility-hidden": true, "govuk-visually-hidden": true, "u-visually-hidden": true, "element-invisible": true, "a11y": true, "assistive": true, "show-for-sr": true,
+	"method-click-advice": true} // RDoc's "click to toggle source", which is seen below a pointer
 
 // forScreenReaders reports an element that is there for those who hear a page. A heading of
 // the first level names the page to all.
@@ -88,14 +89,14 @@ func (l *lexer) leadsToNote() bool {
 func tells(tag atom.Atom, class []byte) bool {
 	switch {
 	case tag == atom.P && string(class) == "src", tag == atom.Td && bytes.HasPrefix(class, []byte("memItem")),
-		tag == atom.Div && (string(class) == "fragment" || bytes.HasSuffix(class, []byte("-signature"))),
+		tag == atom.Div && (string(class) == "fragment" || string(class) == "method-source-code" || bytes.HasSuffix(class, []byte("-signature"))),
 		mayBePeripheral(tag) && (string(class) == "line" || bytes.IndexByte(class, '&') >= 0):
 		return true
 	}
 	if tag == atom.A {
 		return isStep(string(class))
 	}
-	for _, part := range [...]string{"hidden", "sr-only", "screen-reader", "invisible", "a11y", "assistive", "for-sr"} {
+	for _, part := range [...]string{"hidden", "sr-only", "screen-reader", "invisible", "a11y", "assistive", "for-sr", "click-advice"} {
 		if bytes.Contains(class, []byte(part)) {
 			return forScreenReaders(tag, string(class))
 		}
@@ -103,8 +104,8 @@ func tells(tag atom.Atom, class []byte) bool {
 	return false
 }
 
-// isListing reports code that a generator writes without <pre>: Doxygen's lines, Haddock's
-// and Javadoc's signatures.
+// isListing reports code that a generator writes without <pre>, Doxygen's lines, Haddock's
+// and Javadoc's signatures, and what RDoc shows of a method on demand.
 func isListing(n *html.Node) bool {
 	class := attr(n, "class")
 	switch {
@@ -116,7 +117,7 @@ func isListing(n *html.Node) bool {
 		return strings.HasPrefix(class, "memItem")
 	case n.DataAtom != atom.Div:
 		return false
-	case strings.HasSuffix(class, "-signature"):
+	case strings.HasSuffix(class, "-signature"), class == "method-source-code":
 		return true
 	case class != "fragment":
 		return false
