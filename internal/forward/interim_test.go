@@ -166,6 +166,24 @@ func TestServe_SeveralContinues_AreOne(t *testing.T) {
 	}
 }
 
+// A client that expects no 100 gets those that the target says, as it gets other answers that
+// come before the one that counts (RFC 9110, section 15.2).
+func TestServe_ContinueNotExpected_Passes(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		through(func(r *http.Request, trace *httptrace.ClientTrace) (*http.Response, error) {
+			early(http.StatusContinue, trace)
+			_, err := io.Copy(io.Discard, r.Body)
+			early(http.StatusContinue, trace)
+			return ok, err
+		}, w, r, func() {})
+	}))
+	defer server.Close()
+	got := ask(t, server.URL, "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nConnection: close\r\n\r\ndata")
+	if strings.Count(got, "HTTP/1.1 100 Continue\r\n") != 2 || !strings.Contains(got, "HTTP/1.1 200 OK\r\n") {
+		t.Errorf("%q", got)
+	}
+}
+
 // Over HTTP/2 both have frames of their own.
 func TestServe_ExpectOverHTTP2_HintsPass(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
