@@ -90,8 +90,8 @@ func (a *admin) watch(g *farwire.Gateway, limiter farwire.Limiter, others *clust
 }
 
 // reloadKey returns a function that reads the admin key again, if it came from a file.
-// admit refuses a new key that has another purpose, too.
-func (a *admin) reloadKey(first string, admit func(key string) error) func() error {
+// id refuses a new key that has another purpose, too.
+func (a *admin) reloadKey(first string, id *identity) func() error {
 	fromFile, found, err := secretFile("admin-key", readUnlessPipe)
 	if a == nil || !found || err != nil || fromFile != first {
 		return func() error { return nil }
@@ -104,11 +104,12 @@ func (a *admin) reloadKey(first string, admit func(key string) error) func() err
 		if err := checkAdminKey(key); err != nil {
 			return err
 		}
-		if err := admit(key); err != nil {
-			return err
-		}
-		a.guard.key.Store(&key)
-		return nil
+		next := id.inUse
+		next.admin = key
+		return id.admit(next, func() error {
+			a.guard.key.Store(&key)
+			return nil
+		})
 	}
 }
 

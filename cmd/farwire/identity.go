@@ -269,12 +269,10 @@ func (id *identity) reloadTokens(g *farwire.Gateway) error {
 	}
 	next := id.inUse
 	next.tokens = read
-	if err := next.distinct(); err != nil {
-		return err
-	}
-	id.inUse = next
-	id.shared.Store(&tokens)
-	return g.SetTokenKeys(tokens)
+	return id.admit(next, func() error {
+		id.shared.Store(&tokens)
+		return g.SetTokenKeys(tokens)
+	})
 }
 
 // clusterSecrets are those by which gateways know each other.

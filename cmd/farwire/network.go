@@ -70,7 +70,9 @@ func (f *networkFlags) reloadAgents(pool *agent.Pool, id *identity) (secrets, re
 		if err != nil || len(list) == 0 {
 			return err
 		}
-		return id.admitAgents(list, func() error {
+		next := id.inUse
+		next.agents = list
+		return id.admit(next, func() error {
 			if err := pool.SetSecrets(list); err != nil {
 				return agentSecretMisuse(err)
 			}
@@ -85,7 +87,9 @@ func (f *networkFlags) reloadAgents(pool *agent.Pool, id *identity) (secrets, re
 		if err != nil {
 			return err
 		}
-		return id.admitRecords(file.records, func() error {
+		next := id.inUse
+		next.agentRecords = file.records
+		return id.admit(next, func() error {
 			if err := pool.SetRecords(file.records); err != nil {
 				return file.asFlag(err)
 			}

@@ -138,7 +138,7 @@ func TestSecretFiles_SlowAtTheStart_AreReadAgain(t *testing.T) {
 		"admin-key": func() func() (string, error) {
 			a := &admin{guard: adminGuard{key: new(atomic.Pointer[string])}}
 			a.guard.key.Store(new(first))
-			read := a.reloadKey(first, func(string) error { return nil })
+			read := a.reloadKey(first, new(identity))
 			return func() (string, error) { err := read(); return *a.guard.key.Load(), err }
 		},
 	} {

@@ -67,41 +67,13 @@ func (s secrets) distinct() error {
 	return nil
 }
 
-// admitAgents has use replace the agents' secrets, unless one of the new ones has another
-// purpose, too.
-func (id *identity) admitAgents(agents list, use func() error) error {
-	next := id.inUse
-	next.agents = agents
+// admit has use put next in place of the secrets that are in use, unless one of them has two
+// purposes.
+func (id *identity) admit(next secrets, use func() error) error {
 	if err := next.distinct(); err != nil {
 		return err
 	}
 	if err := use(); err != nil {
-		return err
-	}
-	id.inUse = next
-	return nil
-}
-
-// admitRecords has use replace the records of agents, unless a new token has another
-// purpose, too.
-func (id *identity) admitRecords(records []agent.Record, use func() error) error {
-	next := id.inUse
-	next.agentRecords = records
-	if err := next.distinct(); err != nil {
-		return err
-	}
-	if err := use(); err != nil {
-		return err
-	}
-	id.inUse = next
-	return nil
-}
-
-// admitAdmin notes a new admin key, unless it has another purpose, too.
-func (id *identity) admitAdmin(key string) error {
-	next := id.inUse
-	next.admin = key
-	if err := next.distinct(); err != nil {
 		return err
 	}
 	id.inUse = next

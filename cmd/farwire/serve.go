@@ -63,7 +63,8 @@ func (s *serve) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := id.admitRecords(agents.records, func() error { return nil }); err != nil {
+	id.inUse.agentRecords = agents.records
+	if err := id.inUse.distinct(); err != nil {
 		return err
 	}
 	var own ownListeners
@@ -102,7 +103,7 @@ func (s *serve) Run(ctx context.Context) error {
 	}
 	on.admin.watch(gateway, back.limiter, back.others)
 	secrets, records := s.reloadAgents(pool, id)
-	defer id.reloadOnHangup(ctx, hangup, gateway, log, secrets, records, on.admin.reloadKey(s.AdminKey, id.admitAdmin))()
+	defer id.reloadOnHangup(ctx, hangup, gateway, log, secrets, records, on.admin.reloadKey(s.AdminKey, id))()
 
 	handler := s.pathFlags.route(gateway, routes(gateway, pool, back.files))
 	server := newServer(asteriskForm(s.withScheme(back.spans.handler(gateway.ForwardProxy(handler)))), log)

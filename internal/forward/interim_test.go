@@ -139,25 +139,7 @@ func TestServe_SeveralContinues_AreOne(t *testing.T) {
 					return ok, nil
 				}, w, r, func() {})
 			}))
-			server.EnableHTTP2 = proto == 2
-			server.StartTLS()
-			said := 0
-			ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(status int, _ textproto.MIMEHeader) error {
-				if status == http.StatusContinue {
-					said++
-				}
-				return nil
-			}})
-			req, err := http.NewRequestWithContext(ctx, "PUT", server.URL, strings.NewReader("data"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			req.Header.Set("Expect", "100-continue")
-			resp, err := server.Client().Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			resp.Body.Close()
+			resp, said := expecting(t, server, proto, http.StatusContinue)
 			if resp.ProtoMajor != proto || resp.StatusCode != http.StatusOK || said != 1 {
 				t.Errorf("%s: %s %d, 100 was said %d times", name, resp.Proto, resp.StatusCode, said)
 			}
@@ -193,26 +175,8 @@ func TestServe_ExpectOverHTTP2_HintsPass(t *testing.T) {
 			return ok, err
 		}, w, r, func() {})
 	}))
-	server.EnableHTTP2 = true
-	server.StartTLS()
 	defer server.Close()
-	hints := 0
-	ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{Got1xxResponse: func(status int, _ textproto.MIMEHeader) error {
-		if status == http.StatusEarlyHints {
-			hints++
-		}
-		return nil
-	}})
-	req, err := http.NewRequestWithContext(ctx, "PUT", server.URL, strings.NewReader("data"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Expect", "100-continue")
-	resp, err := server.Client().Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
+	resp, hints := expecting(t, server, 2, http.StatusEarlyHints)
 	if resp.ProtoMajor != 2 || resp.StatusCode != http.StatusOK || hints != 1 {
 		t.Errorf("%s %d, %d hints", resp.Proto, resp.StatusCode, hints)
 	}
@@ -320,4 +284,29 @@ func TestLimit_InterimAnswersUnread_HandlerReturns(t *testing.T) {
 			}
 		})
 	}
+}
+
+// expecting starts the server, sends it a body that waits for a 100, and counts the interim
+// answers of a status.
+func expecting(t *testing.T, server *httptest.Server, proto, status int) (resp *http.Response, said int) {
+	t.Helper()
+	server.EnableHTTP2 = proto == 2
+	server.StartTLS()
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(got int, _ textproto.MIMEHeader) error {
+		if got == status {
+			said++
+		}
+		return nil
+	}})
+	req, err := http.NewRequestWithContext(ctx, "PUT", server.URL, strings.NewReader("data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Expect", "100-continue")
+	resp, err = server.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp, said
 }
