@@ -62,7 +62,7 @@ func (c *crawler) fetchBase(ctx context.Context, asked *url.URL) (*result, *site
 	}
 	c.setCrawlDelay(hosts.of(asked))
 	early := c.startSitemaps(ctx, hosts.of(asked), weburl.ScopeOf(asked), false)
-	r := c.fetchPage(ctx, asked, allow)
+	r := c.fetchPage(ctx, asked, allow, nil)
 	if r.refused != nil {
 		early.stop()
 		return nil, nil, baseError(r.final, r.status, r.refused)

@@ -38,6 +38,7 @@ type result struct {
 	nofollow   bool
 	rendered   bool
 	unchanged  bool
+	came       func()    // called when a body has come; nil: once it is read
 	spared     time.Time // not asked for: when it last was
 	renderNote string    // the outcome of Options.Render
 	bytes      int64
@@ -72,9 +73,11 @@ type result struct {
 }
 
 // fetchPage follows one address to a page and reads it. allow is asked before
-// every request and says why an address is not to be fetched.
-func (c *crawler) fetchPage(ctx context.Context, u *url.URL, allow func(*url.URL) error) *result {
-	r := &result{asked: u, final: u}
+// every request and says why an address is not to be fetched; came is called when a body
+// has come, once or more.
+func (c *crawler) fetchPage(ctx context.Context, u *url.URL, allow func(*url.URL) error, came func()) *result {
+	r := &result{asked: u, final: u, came: came}
+	defer func() { r.came = nil }()
 	if c.cookies != nil {
 		r.cookies = credentials.Jars{c.cookies, nil}
 	}
@@ -227,6 +230,9 @@ func (c *crawler) once(ctx context.Context, r *result, q *pace.Request) (next *u
 	}
 	if err := a.readSent(); err != nil {
 		return nil, retry{again: !isSkip(err, SkipSize) && !isSkip(err, SkipTimeout)}, err
+	}
+	if r.came != nil {
+		r.came()
 	}
 	c.pace.Answered()
 	r.newCookie = r.cookies.Keep(r.final, resp.Header.Values("Set-Cookie"))

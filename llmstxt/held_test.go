@@ -156,3 +156,43 @@ func TestCrawl_PageOfManyLinksIsProbed_CoreIsFree(t *testing.T) {
 		}
 	})
 }
+
+// While the cores read long pages, each worker has fetched one more and asks for another.
+func TestCrawl_CoresAreBusy_WorkersGoOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const workers = 6
+		var cores []func()
+		var asked atomic.Int64
+		var links []string
+		for i := range 100 {
+			links = append(links, fmt.Sprintf("/topic-%c%c", 'a'+i/26, 'a'+i%26))
+		}
+		w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", links...)}}
+		w.handler = func(r *http.Request) (answer, bool) {
+			if !strings.HasPrefix(r.URL.Path, "/topic-") {
+				return answer{}, false
+			}
+			if asked.Add(1) == 1 {
+				for release, ok := share.Cores.Try("the test"); ok; release, ok = share.Cores.Try("the test") {
+					cores = append(cores, release)
+				}
+			}
+			return doc("Topic " + r.URL.Path), true
+		}
+		done := make(chan error)
+		go func() {
+			_, err := llmstxt.Crawl(t.Context(), "http://docs.test/", llmstxt.Options{Client: w.client(), Workers: workers})
+			done <- err
+		}()
+		synctest.Wait()
+		if n := asked.Load(); n < 2*workers {
+			t.Errorf("%d workers have asked for %d pages while the cores are busy, want %d or more", workers, n, 2*workers)
+		}
+		for _, release := range cores {
+			release()
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}

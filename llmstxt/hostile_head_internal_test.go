@@ -59,7 +59,7 @@ func TestResult_HostileHead_IsNotKept(t *testing.T) {
 		"too many cookies": {"Set-Cookie": cookies},
 	} {
 		c, u := headOnly{http.StatusOK, header}.crawler(t)
-		r := c.fetchPage(t.Context(), u, func(*url.URL) error { return nil })
+		r := c.fetchPage(t.Context(), u, func(*url.URL) error { return nil }, nil)
 		if r.refused != nil {
 			t.Errorf("%s: %v", name, r.refused)
 		}
@@ -68,7 +68,7 @@ func TestResult_HostileHead_IsNotKept(t *testing.T) {
 		}
 	}
 	c, u := headOnly{http.StatusOK, http.Header{"Etag": {`"1"`}, "Last-Modified": {"today"}, "Link": {"</" + long + ">; rel=canonical, </a>; rel=canonical"}, "Set-Cookie": {"a=b"}}}.crawler(t)
-	if r := c.fetchPage(t.Context(), u, func(*url.URL) error { return nil }); r.etag != `"1"` || r.modified != "today" || r.canonical != "/a" || r.cookies.Size() == 0 {
+	if r := c.fetchPage(t.Context(), u, func(*url.URL) error { return nil }, nil); r.etag != `"1"` || r.modified != "today" || r.canonical != "/a" || r.cookies.Size() == 0 {
 		t.Errorf("of a small head are kept %q, %q, %q and %d bytes of cookies", r.etag, r.modified, r.canonical, r.cookies.Size())
 	}
 	old := &result{}
@@ -86,7 +86,7 @@ func TestFetchPage_RedirectToLongAddress_IsSkipped(t *testing.T) {
 			"Refresh":  {http.StatusOK, http.Header{"Refresh": {"0; url=" + ref}}},
 		} {
 			c, u := head.crawler(t)
-			r := c.fetchPage(t.Context(), u, func(*url.URL) error { return nil })
+			r := c.fetchPage(t.Context(), u, func(*url.URL) error { return nil }, nil)
 			if !isSkip(r.refused, SkipURL) || r.final.String() != u.String() {
 				t.Errorf("%s: %s: %v at an address of %d bytes", header, name, r.refused, len(r.final.String()))
 			}

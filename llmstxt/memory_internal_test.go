@@ -50,7 +50,7 @@ func TestResult_HostilePages_TakeOnePieceAtMost(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.scope, c.robots = weburl.ScopeOf(u), &robots.Rules{}
-		r := c.fetchPage(t.Context(), u, func(*url.URL) error { return nil })
+		r := c.fetchPage(t.Context(), u, func(*url.URL) error { return nil }, nil)
 		c.threads.Close()
 		if r.refused != nil {
 			t.Errorf("%s: %v", name, r.refused)

@@ -18,6 +18,7 @@ import (
 func (c *crawler) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	f := c.newFetchers()
+	defer c.leaveCore()
 	defer f.wg.Wait()
 	defer cancel()
 	defer close(f.jobs)
@@ -26,8 +27,8 @@ func (c *crawler) run(ctx context.Context) {
 			return // nobody waits for what has arrived
 		}
 		goesOn := false
-		if e := c.queue[c.commit]; e.res != nil && e.state == queued && !f.asking {
-			goesOn = c.decideFirst(ctx, f, e)
+		if f.then == nil && c.queue[c.commit].hasAnswer() {
+			goesOn = c.decideFirst(ctx, f, c.queue[c.commit])
 		} else {
 			goesOn = c.fetchMore(ctx, f)
 		}
@@ -49,54 +50,88 @@ func (c *crawler) run(ctx context.Context) {
 // fetchers fetch the pages of the queue ahead of their turn. They belong to run.
 type fetchers struct {
 	most, started int
+	mostAsking    int // that have no answer yet
 	inFlight      int // given to them and not back yet
+	come          int // whose body has come: it is being read, or waits for a core
 	jobs          chan *entry
+	bodies        chan struct{} // one for each that has come
 	answers       chan fetched
 	wg            sync.WaitGroup
 
-	asking     bool // for the twins without which the next page cannot be decided
-	twinsAsked chan error
+	then func() // to do after what the next page waits for; nil: it waits for nothing
+	done chan error
 }
 
 type fetched struct {
 	e        *entry
 	r        *result
+	came     bool // and bodies has one for it
 	panicked error
 }
 
 func (c *crawler) newFetchers() *fetchers {
-	// Beside those that wait for an answer a few are reading one.
-	most := c.Workers + runtime.GOMAXPROCS(0)
+	f := &fetchers{jobs: make(chan *entry), bodies: make(chan struct{}, window), answers: make(chan fetched, window), done: make(chan error, 1)}
+	f.mostAsking = c.Workers + runtime.GOMAXPROCS(0)
 	if c.pace.Delay() > 0 {
-		most = 1
+		f.mostAsking = 1
 	}
-	return &fetchers{most: most, jobs: make(chan *entry), answers: make(chan fetched, window), twinsAsked: make(chan error, 1)}
+	if f.most = f.mostAsking; c.pace.Delay() == 0 && c.Render == nil {
+		f.most += c.Workers // have a page and wait for a core: a long one stops no worker
+	}
+	return f
 }
+
+// mayAsk reports that one more page may be asked for. Those that are being read do not
+// count as long as they are few.
+func (f *fetchers) mayAsk() bool { return f.inFlight < f.most && f.inFlight-f.come < f.mostAsking }
 
 // add starts one more fetcher if all are busy.
 func (f *fetchers) add(ctx context.Context, c *crawler) {
-	if f.inFlight < f.started || f.started == f.most {
+	if f.inFlight < f.started {
 		return
 	}
 	f.started++
 	f.wg.Go(func() {
 		for e := range f.jobs {
 			a := fetched{e: e}
+			came := func() { a.came = true; f.bodies <- struct{}{} }
 			a.panicked = recovered(func() {
-				a.r = c.fetchPage(ctx, e.url, func(u *url.URL) error { return c.allowed(e.url, u) })
+				a.r = c.fetchPage(ctx, e.url, func(u *url.URL) error { return c.allowed(e.url, u) }, sync.OnceFunc(came))
 			})
 			f.answers <- a
 		}
 	})
 }
 
+// before has something done without which the next page cannot be decided, and calls then
+// when it is. Meanwhile the fetchers go on.
+func (f *fetchers) before(do, then func()) {
+	f.then = then
+	f.wg.Go(func() { f.done <- recovered(do) })
+}
+
+// goOn goes on with what waited for the outcome of before.
+func (f *fetchers) goOn(panicked error) {
+	then := f.then
+	if f.then = nil; panicked != nil {
+		panic(panicked)
+	}
+	then()
+}
+
+// hasAnswer reports an entry that can be decided.
+func (e *entry) hasAnswer() bool { return e.res != nil && e.state == queued }
+
 // decideFirst decides the first page of the queue, which has its answer, unless its twins
 // are to be asked for before. It reports false when the crawl is over.
 func (c *crawler) decideFirst(ctx context.Context, f *fetchers, e *entry) bool {
 	if late := c.late(e, e.res); len(late) > 0 && ctx.Err() == nil {
-		f.asking = true
-		f.wg.Go(func() { f.twinsAsked <- recovered(func() { c.askTwins(ctx, late) }) })
+		c.leaveCore()
+		f.before(func() { c.askTwins(ctx, late) }, c.holdAgain)
 		return true
+	}
+	if len(e.res.links) > 100 && c.core == nil { // each costs work
+		return c.takeCore(ctx, f)
 	}
 	c.commit++
 	c.texting -= e.res.waiting()
@@ -105,10 +140,7 @@ func (c *crawler) decideFirst(ctx context.Context, f *fetchers, e *entry) bool {
 		return false
 	}
 	lost := isLost(e.res.refused)
-	if c.settleNext(ctx, e) != nil {
-		c.timedOut(ctx)
-		return false
-	}
+	c.settleNext(ctx, e)
 	if lost && c.pace.GaveUp() {
 		c.abandon()
 		return false
@@ -121,7 +153,7 @@ func (c *crawler) decideFirst(ctx context.Context, f *fetchers, e *entry) bool {
 func (c *crawler) fetchMore(ctx context.Context, f *fetchers) bool {
 	// No page is fetched that the result has no room for, as far as one can
 	// know: some of those before it may yet be left out.
-	ready := c.next < len(c.queue) && c.next-c.commit < min(window, c.missing()) && (c.texting < maxWaiting || c.next == c.commit)
+	ready := c.next < len(c.queue) && c.next-c.commit < min(window, c.missing()) && f.mayAsk() && (c.texting < maxWaiting || c.next == c.commit)
 	if ready && !c.hasRoom(f.inFlight) {
 		if f.inFlight == 0 && c.next == c.commit {
 			return c.awaitResultRoom(ctx)
@@ -138,30 +170,37 @@ func (c *crawler) fetchMore(ctx context.Context, f *fetchers) bool {
 	case to <- next:
 		c.next++
 		f.inFlight++
+	case <-f.bodies:
+		f.come++
 	case a := <-f.answers:
 		f.inFlight--
+		if a.came {
+			f.come--
+		}
 		if a.panicked != nil {
 			panic(a.panicked)
 		}
 		a.e.res = a.r
 		c.hold(a.r)
 		c.texting += a.r.waiting()
-	case err := <-f.twinsAsked:
-		if f.asking = false; err != nil {
-			panic(err)
-		}
-		c.texting = 0
-		for _, e := range c.queue[c.commit:c.next] {
-			if e.res != nil {
-				c.hold(e.res)
-				c.texting += e.res.waiting()
-			}
-		}
+	case err := <-f.done:
+		f.goOn(err)
 	case <-ctx.Done():
 		c.timedOut(ctx)
 		return false
 	}
 	return true
+}
+
+// holdAgain counts what waits for its turn, which has grown.
+func (c *crawler) holdAgain() {
+	c.texting = 0
+	for _, e := range c.queue[c.commit:c.next] {
+		if e.res != nil {
+			c.hold(e.res)
+			c.texting += e.res.waiting()
+		}
+	}
 }
 
 // awaitResultRoom waits until the next page has room in memory. It reports false when the
@@ -221,21 +260,38 @@ func (c *crawler) abandon() {
 
 func isLost(err error) bool { return err != nil && asSkip(err).lost }
 
-// settleNext decides a page and gives numbers to what it leads to. That costs
-// work for each link, so a core is taken.
-func (c *crawler) settleNext(ctx context.Context, e *entry) error {
-	if len(e.res.links) > 100 {
-		release, err := share.Cores.Take(ctx, c.owner)
-		if err != nil {
-			return err
-		}
+// takeCore takes a core to decide the next page on. Meanwhile the fetchers go on. It
+// reports false when the crawl is over.
+func (c *crawler) takeCore(ctx context.Context, f *fetchers) bool {
+	if release, ok := share.Cores.Try(c.owner); ok {
 		c.core = release
-		defer func() { c.core(); c.core = nil }()
+		return true
+	}
+	if ctx.Err() != nil {
+		c.timedOut(ctx)
+		return false
+	}
+	f.before(func() { c.core, _ = share.Cores.Take(ctx, c.owner) }, func() {}) // it fails when ctx ends
+	return true
+}
+
+// leaveCore gives back the core that deciding a page holds, if it holds one.
+func (c *crawler) leaveCore() {
+	if c.core != nil {
+		c.core()
+		c.core = nil
+	}
+}
+
+// settleNext decides a page and gives numbers to what it leads to, on the core that was
+// taken for it.
+func (c *crawler) settleNext(ctx context.Context, e *entry) {
+	if c.core != nil {
+		defer c.leaveCore()
 		c.threads.Do(func() { c.settleOn(ctx, e) })
-		return nil
+		return
 	}
 	c.settleOn(ctx, e)
-	return nil
 }
 
 func (c *crawler) settleOn(ctx context.Context, e *entry) {

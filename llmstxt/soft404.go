@@ -132,7 +132,7 @@ func (c *crawler) askNowhere(ctx context.Context, e *entry) (r *result) {
 	sum := sha256.Sum256([]byte(c.scope.Dir()))
 	u := weburl.Parse(e.url.Scheme + "://" + e.url.Host + strings.TrimSuffix(c.scope.Dir(), "/") + "/no-such-page-" + hex.EncodeToString(sum[:6]))
 	if u != nil && c.robots.Allowed(u) {
-		c.withoutCore(ctx, func() { r = c.fetchPage(ctx, u, func(to *url.URL) error { return c.allowed(u, to) }) })
+		c.withoutCore(ctx, func() { r = c.fetchPage(ctx, u, func(to *url.URL) error { return c.allowed(u, to) }, nil) })
 	}
 	return r
 }

@@ -38,7 +38,7 @@ func TestTransfer_AnswerBeginsAsTheTimeEnds_IsATimeout(t *testing.T) {
 		defer c.threads.Close()
 		c.scope, c.robots = weburl.ScopeOf(u), &robots.Rules{}
 		for range 20 {
-			r := c.fetchPage(t.Context(), u, func(*url.URL) error { return nil })
+			r := c.fetchPage(t.Context(), u, func(*url.URL) error { return nil }, nil)
 			client.telling.Wait()
 			if !isSkip(r.refused, SkipTimeout) {
 				t.Fatal(r.refused)
