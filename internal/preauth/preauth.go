@@ -275,9 +275,10 @@ func (g *Guard) remove(c *Conn) {
 			delete(g.of, c.network)
 		}
 	}
-	for _, timer := range []*time.Timer{c.idle, c.stall} {
-		if timer != nil {
-			timer.Stop()
+	for _, timer := range []**time.Timer{&c.idle, &c.stall} {
+		if *timer != nil {
+			(*timer).Stop()
+			*timer = nil // a session that is idle for long holds its Conn
 		}
 	}
 }
