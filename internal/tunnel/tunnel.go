@@ -70,6 +70,7 @@ type Tunnel struct {
 	idle *time.Timer
 
 	toTarget, toClient atomic.Int64
+	ways               atomic.Int32 // that have not come to their end
 
 	mu    sync.Mutex
 	limit time.Duration // of idle; zero: none
@@ -83,6 +84,7 @@ type Tunnel struct {
 // New returns a Tunnel that has not begun. Run must be called.
 func New(c Config) *Tunnel {
 	t := &Tunnel{cfg: c, limit: c.Idle}
+	t.ways.Store(2)
 	t.idle = time.AfterFunc(cmp.Or(c.Idle, time.Hour), func() { t.expired() })
 	if c.Idle == 0 {
 		t.idle.Stop()
@@ -214,7 +216,9 @@ func (t *Tunnel) copy(from, to Side, count *atomic.Int64, who End) {
 		}
 		switch {
 		case err == io.EOF:
-			t.note(who, nil)
+			if t.note(who, nil); t.ways.Add(-1) == 0 {
+				return // both sides are closed now
+			}
 			t.halfClosed()
 			half, ok := to.(interface{ CloseWrite() error })
 			if !ok || half.CloseWrite() != nil {
