@@ -110,17 +110,14 @@ func isForeign(r *http.Request) bool {
 // serveAbsolute serves a request for an absolute URL: the path form's way, with
 // nothing rewritten.
 func (g *Gateway) serveAbsolute(w http.ResponseWriter, r *http.Request, uri string) {
-	kind, socket := KindHTTP, opening.IsWebSocket(r)
-	if socket {
-		kind = KindRelay
-	}
+	kind := kindByURL(r)
 	user, _ := pathform.ProxyUser(r)
 	options, err := pathform.UserOptions(user)
 	var to *pathform.Request
 	if err == nil {
 		to, err = pathform.ParseAbsolute(uri, options)
 	}
-	if err == nil && socket {
+	if err == nil && kind == KindRelay {
 		err = opening.Check(w, r)
 	}
 	if err != nil {
@@ -129,21 +126,34 @@ func (g *Gateway) serveAbsolute(w http.ResponseWriter, r *http.Request, uri stri
 			err = unknown
 		}
 	}
-	var s *session
 	if err == nil {
-		s, err = g.enter(r.Context(), kind)
+		err = g.passOn(w, r, kind, to)
 	}
 	if err != nil {
 		g.refused(r.Context(), kind, g.o.ClientAddr(r), err)
 		g.failProxy(w, err)
-		return
 	}
-	if socket {
+}
+
+// kindByURL returns the kind of a request that names its target by a URL.
+func kindByURL(r *http.Request) Kind {
+	if opening.IsWebSocket(r) {
+		return KindRelay
+	}
+	return KindHTTP
+}
+
+// passOn serves a request whose target is known. Its error is why no session has begun.
+func (g *Gateway) passOn(w http.ResponseWriter, r *http.Request, kind Kind, to *pathform.Request) error {
+	if kind != KindRelay {
+		return g.forward(w, r, to)
+	}
+	s, err := g.enter(r.Context(), kind)
+	if err == nil {
 		defer s.abandonOnPanic()
 		g.relayByPath(s, w, r, to)
-		return
 	}
-	g.forward(s, w, r, to)
+	return err
 }
 
 // ServeSOCKS serves the forward proxy as SOCKS5 (RFC 1928) on l until the

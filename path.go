@@ -50,30 +50,18 @@ func (g *Gateway) PathForm() http.Handler {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		kind := KindHTTP
-		socket := opening.IsWebSocket(r)
-		if socket {
-			kind = KindRelay
-		}
+		kind := kindByURL(r)
 		to, err := pathform.Parse(r.RequestURI)
-		if err == nil && socket {
+		if err == nil && kind == KindRelay {
 			err = opening.Check(w, r)
 		}
-		var s *session
 		if err == nil {
-			s, err = g.enter(r.Context(), kind)
+			err = g.passOn(w, r, kind, to)
 		}
 		if err != nil {
 			g.refused(r.Context(), kind, g.o.ClientAddr(r), err)
 			g.failPath(w, r, err)
-			return
 		}
-		if socket {
-			defer s.abandonOnPanic()
-			g.relayByPath(s, w, r, to)
-			return
-		}
-		g.forward(s, w, r, to)
 	})
 }
 
@@ -125,10 +113,15 @@ func (f *forwarding) Counters() Counters {
 	return Counters{BytesToTarget: f.toTarget.Load(), BytesToClient: f.toClient.Load()}
 }
 
-// forward sends a request on and its answer back.
-func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to *pathform.Request) {
+// forward sends a request on and its answer back. Its error is why no session has begun.
+func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, to *pathform.Request) error {
 	ctx, cut := context.WithCancelCause(r.Context())
+	s := g.newSession(context.WithoutCancel(ctx), KindHTTP)
 	f := &forwarding{g: g, s: s, w: w, r: r, to: to, ctx: ctx, cut: cut}
+	s.ctx, s.stop, s.carrier = ctx, cut, f // one context for both: it ends with the request
+	if err := g.register(s); err != nil {
+		return err
+	}
 	f.writes.Start(ctx, w, closeTimeout)
 	defer func() {
 		v := recover()
@@ -144,11 +137,10 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 			panic(v) // mostly http.ErrAbortHandler, which cuts an answer that is not whole
 		}
 	}()
-	s.carry(f)
 	header := r.Header.Clone()
 	if err := f.admit(header); err != nil {
 		f.fail(err)
-		return
+		return nil
 	}
 	defer f.idle.Stop()
 	s.reached("", to.Target())
@@ -158,7 +150,7 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 		w.Header().Set("X-Farwire-From", "gateway")
 		pathform.Strip(header, g.o.StripHeaders)
 		forward.AnswerAsLast(w, r, header)
-		return
+		return nil
 	}
 	delete(header, "Upgrade") // another protocol than WebSocket is not passed
 	// Both ways at once; HTTP/2 does so by itself, and says that it cannot be told.
@@ -171,6 +163,7 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 		panic(http.ErrAbortHandler) // it cannot be ended otherwise
 	}
 	f.whole = f.err == nil
+	return nil
 }
 
 // admit finds out whose request it is and what it asks for. It takes our credentials
@@ -364,6 +357,12 @@ func (f *forwarding) moved(n int, count *atomic.Int64) {
 type countedBody struct {
 	io.ReadCloser
 	f *forwarding
+}
+
+// Ready reports whether bytes of the body are known to have come.
+func (b *countedBody) Ready() bool {
+	ahead, ok := b.ReadCloser.(interface{ Ready() bool })
+	return ok && ahead.Ready()
 }
 
 func (b *countedBody) Read(p []byte) (int, error) {

@@ -178,21 +178,27 @@ func (s *session) sent(frames, bytes int64) {
 // enter registers a session, so that a drain finds it. The caller must end it
 // exactly once.
 func (g *Gateway) enter(ctx context.Context, k Kind) (*session, error) {
-	if k != KindHTTP { // which has its connection, and its stack, from the request before
-		stack.Grow()
-	}
-	s := &session{SessionInfo: SessionInfo{ID: newID(), Kind: k, Start: time.Now()}, g: g}
-	s.values = lazyctx.Values(ctx)
+	stack.Grow()
+	s := g.newSession(lazyctx.Values(ctx), k)
 	s.ctx, s.stop = context.WithCancelCause(s.values)
 	s.carrier = (*contextCarrier)(s)
+	return s, g.register(s)
+}
+
+// newSession makes a session, which needs a context and a carrier to be registered.
+func (g *Gateway) newSession(values context.Context, k Kind) *session {
+	return &session{SessionInfo: SessionInfo{ID: newID(), Kind: k, Start: time.Now()}, g: g, values: values}
+}
+
+func (g *Gateway) register(s *session) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.draining {
 		s.stop(errDraining)
-		return nil, errDraining
+		return errDraining
 	}
 	g.running[s] = struct{}{}
-	return s, nil
+	return nil
 }
 
 // admit finds out whose session it is and whether they may have it.
@@ -356,23 +362,9 @@ func (s *session) account(r SessionResult) {
 		g.traffic.End(s.flow, r.BytesToTarget+r.BytesToClient)
 	}
 	g.meters.End(s.counter, s.Kind.String(), s.Kind.row().files, r.BytesToTarget, r.BytesToClient)
-	client := ""
-	if s.Remote.IsValid() {
-		client = s.Remote.String()
+	if g.o.Logger.Enabled(s.values, slog.LevelInfo) {
+		s.logEnd(r)
 	}
-	attrs := []slog.Attr{
-		slog.String("session", s.ID), slog.String("kind", s.Kind.String()), slog.String("subject", s.Subject),
-		slog.String("key_id", s.KeyID), slog.String("client", client),
-		slog.String("agent", r.Agent), slog.String("target", r.Target),
-		slog.String("ended_by", r.EndedBy.String()), slog.Int("code", r.Code), slog.String("cause", causeOf(r.Err)),
-		slog.Int64("frames_to_target", r.FramesToTarget), slog.Int64("frames_to_client", r.FramesToClient),
-		slog.Int64("bytes_to_target", r.BytesToTarget), slog.Int64("bytes_to_client", r.BytesToClient),
-		slog.Float64("duration_s", r.Duration.Seconds()),
-	}
-	if len(s.Labels) > 0 {
-		attrs = append(attrs, labelsAttr(s.Labels))
-	}
-	g.o.Logger.LogAttrs(s.values, slog.LevelInfo, "session ended", append(attrs, s.attrs...)...)
 	if f := g.o.Trace.SessionEnd; f != nil {
 		f(s.values, s.SessionInfo, r)
 	}

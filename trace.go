@@ -369,3 +369,24 @@ func askFor[T any](g *Gateway, r *http.Request, part string, call func() T) T {
 	}
 	return v
 }
+
+// logEnd writes the line of a session that has ended.
+func (s *session) logEnd(r SessionResult) {
+	client := ""
+	if s.Remote.IsValid() {
+		client = s.Remote.String()
+	}
+	attrs := []slog.Attr{
+		slog.String("session", s.ID), slog.String("kind", s.Kind.String()), slog.String("subject", s.Subject),
+		slog.String("key_id", s.KeyID), slog.String("client", client),
+		slog.String("agent", r.Agent), slog.String("target", r.Target),
+		slog.String("ended_by", r.EndedBy.String()), slog.Int("code", r.Code), slog.String("cause", causeOf(r.Err)),
+		slog.Int64("frames_to_target", r.FramesToTarget), slog.Int64("frames_to_client", r.FramesToClient),
+		slog.Int64("bytes_to_target", r.BytesToTarget), slog.Int64("bytes_to_client", r.BytesToClient),
+		slog.Float64("duration_s", r.Duration.Seconds()),
+	}
+	if len(s.Labels) > 0 {
+		attrs = append(attrs, labelsAttr(s.Labels))
+	}
+	s.g.o.Logger.LogAttrs(s.values, slog.LevelInfo, "session ended", append(attrs, s.attrs...)...)
+}

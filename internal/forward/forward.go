@@ -320,7 +320,11 @@ func (r *request) copyBody(resp *http.Response) error {
 	}
 	head := &r.head
 	head.rc, head.body, head.panics = *http.NewResponseController(r.w), resp.Body, &r.elsewhere
-	head.timer = time.AfterFunc(headWaits, head.late)
+	if ahead, ok := resp.Body.(interface{ Ready() bool }); ok && ahead.Ready() {
+		head.gone = true // with what has come of the body
+	} else {
+		head.timer = time.AfterFunc(headWaits, head.late)
+	}
 	defer head.leave()
 	first := small.Get().(*[smallBuffer]byte)
 	defer small.Put(first)

@@ -106,7 +106,11 @@ func (r *Request) read(scheme, rest string) error {
 	if end < 0 {
 		end = len(rest)
 	}
-	r.Host = strings.ToLower(asPunycode(delimiters.Replace(rest[:end])))
+	r.Host = rest[:end]
+	if strings.Contains(r.Host, "%") {
+		r.Host = delimiters.Replace(r.Host)
+	}
+	r.Host = strings.ToLower(asPunycode(r.Host))
 	if err := checkHost(r.Host); err != nil {
 		return err
 	}
