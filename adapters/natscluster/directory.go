@@ -16,6 +16,7 @@ type membership struct {
 
 	mu        sync.Mutex // held while something is said of this gateway
 	number    uint64     // of the last change
+	loads     uint64     // heartbeats that told of sessions
 	announced agent.Holding
 	links     map[uint64]agent.Held // of said, by their numbers
 	gone      bool
@@ -26,6 +27,7 @@ type other struct {
 	heard  time.Time // when it said something last
 	asked  time.Time // when it was asked for its list last
 	number uint64    // of its last change that is known
+	loads  uint64    // its heartbeats that told of sessions
 	whole  bool      // its list is known
 	links  map[uint64]agent.Held
 	list   agent.Holding // of which parts have come
@@ -119,7 +121,10 @@ func (m *membership) announce(heartbeat bool) {
 		m.send(message{Kind: kindChange, Number: m.number, Holding: &change})
 	}
 	if heartbeat {
-		m.send(message{Kind: kindHeartbeat, Number: m.number, Sessions: sessions})
+		if len(sessions) > 0 {
+			m.loads++
+		}
+		m.send(message{Kind: kindHeartbeat, Number: m.number, Sessions: sessions, Loads: m.loads})
 	}
 }
 
@@ -151,7 +156,7 @@ func (m *membership) list() {
 	for i := range parts {
 		part := m.announced
 		part.Agents = part.Agents[i*inOnePart : min((i+1)*inOnePart, len(part.Agents))]
-		m.send(message{Kind: kindList, Number: m.number, Holding: &part, Part: i, Parts: parts})
+		m.send(message{Kind: kindList, Number: m.number, Loads: m.loads, Holding: &part, Part: i, Parts: parts})
 	}
 }
 
@@ -225,10 +230,11 @@ func (c *Cluster) receive(m message) {
 func (o *other) take(m message) (change *agent.Holding, missed bool) {
 	switch m.Kind {
 	case kindHeartbeat:
-		if !o.whole || m.Number != o.number {
+		if !o.whole || m.Number != o.number || !o.follows(m) {
 			return nil, true
 		}
-		return o.loads(m.Sessions), false
+		o.loads = m.Loads
+		return o.setSessions(m.Sessions), false
 	case kindChange:
 		if m.Holding == nil || !o.whole || m.Number != o.number+1 {
 			return nil, true
@@ -268,7 +274,7 @@ func (o *other) takePart(m message) (change *agent.Holding, missed bool) {
 	h := o.list
 	h.Partial, h.Gone = false, nil
 	o.list.Agents, o.parts = nil, 0
-	o.whole, o.number = true, m.Number
+	o.whole, o.number, o.loads = true, m.Number, m.Loads
 	o.links = make(map[uint64]agent.Held, len(h.Agents))
 	for _, l := range h.Agents {
 		o.links[l.Link] = l
@@ -276,8 +282,18 @@ func (o *other) takePart(m message) (change *agent.Holding, missed bool) {
 	return &h, false
 }
 
-// loads is what a member is told of links that carry other numbers of sessions.
-func (o *other) loads(sessions map[uint64]int) *agent.Holding {
+// follows reports whether no heartbeat that told of sessions is missing before this one. A
+// gateway that does not count them sends zero.
+func (o *other) follows(m message) bool {
+	next := o.loads
+	if len(m.Sessions) > 0 {
+		next++
+	}
+	return m.Loads == 0 || m.Loads == next
+}
+
+// setSessions is what a member is told of links that carry other numbers of sessions.
+func (o *other) setSessions(sessions map[uint64]int) *agent.Holding {
 	if len(sessions) == 0 {
 		return nil
 	}

@@ -199,8 +199,7 @@ func TestDirectory_NothingLost_EachChangeIsKnown(t *testing.T) {
 	}
 }
 
-// Whatever is lost, the first heartbeat that arrives makes it known, but for how many sessions
-// links carry, which is told when it changes.
+// Whatever is lost, the first heartbeat that arrives makes it known.
 func TestDirectory_MessagesLost_AllIsKnownLater(t *testing.T) {
 	for seed := range uint64(60) {
 		k := newTalk(t, seed)
@@ -217,7 +216,7 @@ func TestDirectory_MessagesLost_AllIsKnownLater(t *testing.T) {
 			}
 			k.sender.announce(true)
 			k.deliver(0)
-			k.check(fmt.Sprintf("seed %d", seed), false)
+			k.check(fmt.Sprintf("seed %d", seed), true)
 			lists := k.lists
 			k.sender.announce(true)
 			k.deliver(0)
@@ -225,6 +224,29 @@ func TestDirectory_MessagesLost_AllIsKnownLater(t *testing.T) {
 				t.Fatalf("seed %d: all is known, and is asked for", seed)
 			}
 		}
+	}
+}
+
+// The heartbeats of a gateway that does not count them are taken as they come.
+func TestDirectory_HeartbeatsNotCounted_AreTaken(t *testing.T) {
+	k := newTalk(t, 1)
+	k.own.Agents = []agent.Held{{Link: 1}}
+	k.sender.announceAll()
+	k.sender.Changed()
+	k.sender.announceAll()
+	k.on = k.on[1:]
+	k.deliver(0)
+	for n := range 5 {
+		k.own.Agents[0].Sessions = n
+		k.sender.announce(true)
+		for i := range k.on {
+			k.on[i].Loads = 0
+		}
+		k.deliver(0)
+		k.check("after a heartbeat", true)
+	}
+	if k.asked > 0 {
+		t.Errorf("it was asked %d times", k.asked)
 	}
 }
 

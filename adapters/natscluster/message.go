@@ -19,7 +19,8 @@ import (
 // rest, under a key derived from a secret) and a JSON object:
 //
 //	beat    every 500 ms: the number of the last change, and the sessions of links
-//	        that carry another number of them than before
+//	        that carry another number of them than before, if any do: such heartbeats
+//	        are counted, so that one that is lost is noticed
 //	change  the next change: links that came, changed or went
 //	list    all that the gateway holds, in parts of 1000 links
 //	ask     who is asked, or everybody, sends its list, and what is revoked
@@ -37,6 +38,7 @@ type message struct {
 	To       string               `json:"to,omitempty"`
 	Number   uint64               `json:"number,omitempty"` // of the last change
 	Sessions map[uint64]int       `json:"sessions,omitempty"`
+	Loads    uint64               `json:"loads,omitempty"` // heartbeats that had Sessions
 	Holding  *agent.Holding       `json:"holding,omitempty"`
 	Part     int                  `json:"part,omitempty"`
 	Parts    int                  `json:"parts,omitempty"`
