@@ -31,7 +31,7 @@ func newTalk(t *testing.T, seed uint64) *talk {
 	k := &talk{t: t, rand: rand.New(rand.NewPCG(seed, 0)), own: agent.Holding{Gateway: "one", URL: "http://one.example"},
 		other: &other{links: make(map[uint64]agent.Held)}, table: make(map[uint64]agent.Held), counted: make(map[string]int)}
 	k.sender = &membership{links: make(map[uint64]agent.Held), send: func(m message) { k.on = append(k.on, m) },
-		Member: agent.Member{Holding: func() agent.Holding { h := k.own; h.Agents = slices.Clone(h.Agents); return h }}}
+		Member: agent.Member{Holding: func() agent.Holding { return k.own }}}
 	return k
 }
 
