@@ -75,11 +75,11 @@ func TestStore_EachDatabase_PassesTheSuite(t *testing.T) {
 			})
 			tests := map[string]func(*testing.T, string){
 				"OpenTogether": openTogether, "OpenAgain": openAgain, "OpenNewer": openNewer, "OpenOlder": openOlder,
-				"Secrets": secrets, "Readable": readable, "Page": page, "Unchanged": unchanged, "Log": logLines, "Remove": remove, "Tokens": tokens,
+				"Secrets": secrets, "Readable": readable, "Page": page, "Unchanged": unchanged, "Moved": moved, "Log": logLines, "Remove": remove, "Tokens": tokens,
 				"Extremes": extremes, "Restored": restored, "Plans": plans, "Processes": processes,
 			}
 			if d.name == "postgres" { // SQLite has one lock for all
-				tests["LockedElsewhere"] = lockedElsewhere
+				tests["LockedElsewhere"], tests["ClaimedTogether"] = lockedElsewhere, claimedTogether
 			}
 			for name, test := range tests {
 				t.Run(name, func(t *testing.T) { test(t, d.url(t)) })
