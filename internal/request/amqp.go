@@ -223,46 +223,41 @@ func readBinding(raw json.RawMessage) (b amqpstream.Binding, err error) {
 }
 
 // readArguments reads an object of values that a field table can hold: a whole
-// number is a 64-bit integer, another one a double, and null is void.
+// number is a 64-bit integer, another one a double, and null is void. Its names are
+// counted and its levels bounded where the request is read.
 func readArguments(raw json.RawMessage) (map[string]any, error) {
-	const mostNames, mostDepth = 100, 5 // of the eight levels of a request, three are above
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	var object map[string]any
 	if err := dec.Decode(&object); err != nil || object == nil {
 		return nil, fault.Invalidf("arguments must be an object")
 	}
-	var convert func(v any, depth int) (any, error)
-	convert = func(v any, depth int) (_ any, err error) {
-		switch v := v.(type) {
-		case json.Number:
-			return number(v)
-		case []any:
-			for i := range v {
-				if v[i], err = convert(v[i], depth+1); err != nil {
-					return nil, err
-				}
-			}
-		case map[string]any:
-			switch {
-			case len(v) > mostNames:
-				return nil, fault.Invalidf("arguments has more than %d names", mostNames)
-			case depth >= mostDepth:
-				return nil, fault.Invalidf("arguments is nested too deep")
-			}
-			for name := range v {
-				if len(name) > mostShort {
-					return nil, tooLong("a name in arguments")
-				}
-				if v[name], err = convert(v[name], depth+1); err != nil {
-					return nil, err
-				}
+	_, err := asTable(object)
+	return object, err
+}
+
+// asTable replaces the numbers in v, which is a value of a table.
+func asTable(v any) (_ any, err error) {
+	switch v := v.(type) {
+	case json.Number:
+		return number(v)
+	case []any:
+		for i := range v {
+			if v[i], err = asTable(v[i]); err != nil {
+				return nil, err
 			}
 		}
-		return v, nil
+	case map[string]any:
+		for name := range v {
+			if len(name) > mostShort {
+				return nil, tooLong("a name in arguments")
+			}
+			if v[name], err = asTable(v[name]); err != nil {
+				return nil, err
+			}
+		}
 	}
-	_, err := convert(object, 0)
-	return object, err
+	return v, nil
 }
 
 func number(n json.Number) (any, error) {
