@@ -25,3 +25,11 @@ func (c *Cluster) NotedAt(sender string, at time.Time) {
 	defer c.mu.Unlock()
 	c.senders[sender] = at.UnixNano()
 }
+
+// Noted reports whether the Cluster has noted a message of a sender's.
+func (c *Cluster) Noted(sender string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, noted := c.senders[sender]
+	return noted
+}
