@@ -204,3 +204,23 @@ func TestSQLite_AnyFileName_IsOpenedForTheOwnerAlone(t *testing.T) {
 		t.Errorf("opened a text: %v", err)
 	}
 }
+
+// What the URL says of a session on PostgreSQL holds in place of the store's own, and a pool
+// has at least one connection.
+func urlOptions(t *testing.T, url string) {
+	for more, name := range map[string]string{"": "farwire", "&application_name=mine": "mine", "&application_name=one&pool_max_conns=1": "one"} {
+		open(t, url+more)
+		if n := number(t, url, "SELECT count(*) FROM pg_stat_activity WHERE application_name = '"+name+"'"); n == 0 {
+			t.Errorf("%q: no session is called %s", more, name)
+		}
+	}
+	for _, conns := range []string{"0", "-1", "many"} {
+		s, err := sqlstore.Open(t.Context(), url+"&pool_max_conns="+conns)
+		if err == nil {
+			s.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), "pool_max_conns is not a number above 0") {
+			t.Errorf("%s connections: %v", conns, err)
+		}
+	}
+}

@@ -80,6 +80,7 @@ func TestStore_EachDatabase_PassesTheSuite(t *testing.T) {
 			}
 			if d.name == "postgres" { // SQLite has one lock for all
 				tests["LockedElsewhere"], tests["ClaimedTogether"] = lockedElsewhere, claimedTogether
+				tests["URLOptions"] = urlOptions
 			}
 			for name, test := range tests {
 				t.Run(name, func(t *testing.T) { test(t, d.url(t)) })
