@@ -188,18 +188,31 @@ func (s *scanner) mainIsEmpty() bool {
 }
 
 // bestMark is the heading that the page's title repeats, which is then
-// certain, else the first that is not the site's own in a banner.
+// certain, else the first that is not the site's own in a banner. A heading that goes on after
+// the title's words is less than one that stops there: it may name a section.
 func (s *scanner) bestMark() (m *mark, certain bool) {
 	longest := 0
 	for _, header := range []bool{false, true} { // a page's own heading may stand in a header, too
+		var longer *mark
+		high := 0
 		for i := range s.marks {
 			h := &s.marks[i]
-			if h.linked || h.header != header || header && h.level > 1 || len(h.text) <= longest {
+			if h.linked || h.header != header || header && h.level > 1 {
 				continue
 			}
-			if plain.StartsWith(s.Title, h.text) || plain.StartsWith(h.text, s.Title) || alike(s.Title, h.text) {
-				m, longest = h, len(h.text)
+			if plain.StartsWith(s.Title, h.text) || alike(s.Title, h.text) {
+				if len(h.text) > longest {
+					m, longest = h, len(h.text)
+				}
+			} else if longer == nil && (high == 0 || h.level <= high) && plain.StartsWith(h.text, s.Title) {
+				longer = h
 			}
+			if high == 0 || h.level < high {
+				high = h.level
+			}
+		}
+		if m == nil {
+			m = longer
 		}
 		if m != nil {
 			return m, true

@@ -40,3 +40,26 @@ func TestRegion_LettersOfAnotherLengthInLowerCase_EntryIsWhole(t *testing.T) {
 		}
 	}
 }
+
+// A section's heading goes on after the words of the page's title.
+func TestRegion_SectionBeginsWithTheTitle_KeepsWhatStandsAboveIt(t *testing.T) {
+	const first = "<p>Lids keep the steam in, and the tea hot for as long as an hour, or two.</p>"
+	const second = "<p>A lid of steel weighs more than one of glass, and it never breaks in use.</p>"
+	for _, title := range []string{"Lids", "Lids - Kettle", "LIDS | Kettle"} {
+		for _, top := range []string{"<h1>Lids</h1>", "<h2 class=title><a id=x></a>Lids</h2>", "<h3>Lids:</h3>", "<h1>Kettle's Lids</h1>", "<h1>About lids</h1>"} {
+			for _, section := range []string{"<h2>Lids and Pots</h2>", "<h2>Lids - The down side</h2>", "<h3>Lids, of steel</h3>"} {
+				page := "<title>" + title + "</title><body><div>" + top + "<h2>What they do</h2>" + first + section + second + "</div>"
+				if got := markdown(t, page); !strings.Contains(got, "## What they do\n\nLids keep") || !strings.Contains(got, "A lid of steel") {
+					t.Errorf("%s, %s, %s:\n%s", title, top, section, got)
+				}
+			}
+		}
+	}
+	// Below a menu, a heading of the same level or a higher one may say more than the title.
+	for _, menu := range []string{"", "<h2>Menu</h2><p>Tea, cups and spoons are sold in each of our shops, all year.</p>", "<h3>Menu</h3><p>Tea, cups and spoons are sold in each of our shops, all year.</p>"} {
+		page := "<title>Lids</title><body>" + menu + "<h2>Lids of kettles</h2>" + first + "<h2>Lids and more</h2>" + second
+		if got := markdown(t, page); !strings.Contains(got, "Lids keep") || !strings.Contains(got, "A lid of steel") || strings.Contains(got, "shops") {
+			t.Errorf("%s:\n%s", menu, got)
+		}
+	}
+}
