@@ -53,7 +53,7 @@ func (s *scanner) region(size, need int) {
 			before = c.prose
 			continue
 		}
-		late := c.prose-before >= leastParagraph && !s.said(i, start, before)
+		late := c.prose-before >= leastParagraph && !s.said(i, start, before) && (s.prose-before >= leastBare || !isCopyright(s.page[c.begin:]))
 		if late && !looked {
 			laid, looked = laidOut(s.page[start:c.begin]), true
 		}
@@ -85,6 +85,21 @@ func speaksBetween(part []byte) bool {
 		}
 	}
 	return said > linked
+}
+
+// maxNotice is how many bytes of a page a notice at its end has, at most.
+const maxNotice = 1024
+
+// isCopyright reports a page's end that is a notice of copyright: below a list of links it is
+// not the page's text.
+func isCopyright(rest []byte) bool {
+	rest = lowered(rest[:min(len(rest), maxNotice)])
+	for _, sign := range []string{"copyright", "©", "&copy;", "&#169;", "&#xa9;"} {
+		if bytes.Contains(rest, []byte(sign)) {
+			return true
+		}
+	}
+	return false
 }
 
 // laidOut reports whether a part of a page is mostly preformatted text, as manual pages are, and

@@ -63,3 +63,30 @@ func TestRegion_SectionBeginsWithTheTitle_KeepsWhatStandsAboveIt(t *testing.T) {
 		}
 	}
 }
+
+// A page is a list of links that is longer than what becomes a tree.
+func TestRegion_LineBelowALongList_IsNotThePagesText(t *testing.T) {
+	footers := []string{"<p>Copyright © 1991-2026 <a href=//maker>The makers of kettles</a>", "<hr><p>&copy; 2026 The makers of kettles, and of pots, in Leiden.",
+		"<p><small>Made in 2026. COPYRIGHT by the makers of kettles and of pots.</small>"}
+	const text = "<p>Each of these kettles boils a litre of water within two minutes, and none of them is louder than a cat. They are sold in all of our shops, and some of them with two lids."
+	rows := map[string]string{
+		"<table>%s</table>": "<tr><td><a href=/pots/%d/doc/index.html>pot number %[1]d</a></td><td><a href=/makers/%[1]d/doc/index.html>maker number %[1]d</a></td></tr>\n",
+		"<ul>%s</ul>":       "<li class=entry><a class=entry href=/pots/%d/doc/index.html title='a pot of ours'>pot number %[1]d</a></li>\n",
+	}
+	for list, row := range rows {
+		var items strings.Builder
+		for i := range 900 {
+			fmt.Fprintf(&items, row, i)
+		}
+		page := "<title>Pots of Kettle</title><body><h1>All Pots</h1>" + fmt.Sprintf(list, items.String())
+		for _, footer := range footers {
+			got, blocks := markdown(t, page+footer), said(t, page+footer)
+			if !strings.Contains(got, "pot number 0]") || !strings.Contains(got, "pot number 899]") || !strings.Contains(blocks, "pot number 0") {
+				t.Errorf("%s, %s:\n%.300s\n%.300s", list, footer, got, blocks)
+			}
+			if got := said(t, page+text+footer); strings.Contains(got, "pot number 0") || !strings.Contains(got, "boils a litre") {
+				t.Errorf("%s, a text and %s:\n%.300s", list, footer, got)
+			}
+		}
+	}
+}
