@@ -385,12 +385,3 @@ func (w *walker) hidden(n *html.Node) bool {
 	}
 	return w.hints && mayBePeripheral(n.DataAtom) && aside(n.DataAtom, role, class, id, hide, aria) && !(role == "tablist" && holdsPanels(n))
 }
-
-// mayBePeripheral reports an element that can stand beside the main content.
-func mayBePeripheral(tag atom.Atom) bool {
-	switch tag {
-	case atom.Nav, atom.Aside, atom.Footer, atom.Div, atom.Section, atom.Ul, atom.Ol, atom.Table, atom.P, atom.Details, atom.Dl, atom.Header, atom.Span:
-		return true
-	}
-	return false
-}

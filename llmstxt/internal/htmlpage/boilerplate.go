@@ -47,6 +47,15 @@ func standsAside(tag atom.Atom, role string, class, id subject, hidden, ariaHidd
 	return peripheral(class, id)
 }
 
+// mayBePeripheral reports an element that can stand beside the main content.
+func mayBePeripheral(tag atom.Atom) bool {
+	switch tag {
+	case atom.Nav, atom.Aside, atom.Footer, atom.Div, atom.Section, atom.Ul, atom.Ol, atom.Table, atom.P, atom.Details, atom.Dl, atom.Header, atom.Span:
+		return true
+	}
+	return false
+}
+
 var rootIDs = plain.Set(`root app __next ___gatsby __nuxt svelte q-app react-root app-root main-app`)
 
 var (

@@ -12,6 +12,7 @@ func (s *scanner) endTag(tag atom.Atom) {
 		return
 	}
 	s.leaveRegions(tag)
+	defer s.closeContainer(tag)
 	switch tag {
 	case atom.Ul, atom.Ol, atom.Dl, atom.Menu:
 		s.nav.close()

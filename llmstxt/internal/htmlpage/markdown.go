@@ -92,6 +92,7 @@ type marker struct {
 	marks       []tagMark
 	levels      []level
 	deeper      int  // levels beyond maxPrefixes
+	definitions int  // lists of these that are open
 	term        bool // the line is a term, or the title of a note
 	heading     int  // level of the heading that is open; 0: none
 	headingEnd  int  // where it ends, 0 if it has no end of its own; -1: nobody has looked
@@ -245,6 +246,11 @@ func (m *marker) start(tag atom.Atom) {
 	case atom.Li:
 		m.flush()
 		m.item()
+	case atom.Dl:
+		if !m.hide(tag, closed) {
+			m.openBlock(tag)
+			m.openDefinitions()
+		}
 	default:
 		if standsAlone(tag) && !m.hide(tag, closed) && !(tag == atom.Div && m.listing()) {
 			m.openBlock(tag)
@@ -315,19 +321,6 @@ func (m *marker) hide(tag atom.Atom, closed bool) bool {
 	return false
 }
 
-// dropName takes back the block written last if it says only that navigation follows: "On this page".
-// A heading such as "Menu" may be that of a section about menus, which shows one first.
-func (m *marker) dropName() {
-	block := m.out[min(m.last, len(m.out)):]
-	if len(block) == 0 || len(block) > maxNavName || !Nameless(string(block)) {
-		return
-	}
-	if text := bytes.TrimLeft(block, "> \n"); text[0] == '#' && (text[1] == ' ' || !namesContents(string(text))) {
-		return
-	}
-	m.out, m.wasItem, m.quoted = m.out[:m.last], false, m.quoted[:0]
-}
-
 func (m *marker) skipping(tag atom.Atom, closed bool) {
 	if !closed {
 		m.skip, m.depth = tag, 1
@@ -378,19 +371,12 @@ func (m *marker) end(tag atom.Atom) {
 	case atom.Ul, atom.Ol, atom.Blockquote:
 		m.flush()
 		m.pop(tag)
+	case atom.Dl:
+		m.closeBlock()
+		m.closeDefinitions()
 	default:
 		if standsAlone(tag) {
 			m.closeBlock()
 		}
 	}
-}
-
-// standsAlone reports an element that begins and ends a block and is nothing else.
-func standsAlone(tag atom.Atom) bool {
-	switch tag {
-	case atom.P, atom.Div, atom.Section, atom.Article, atom.Main, atom.Header, atom.Footer, atom.Nav, atom.Aside, atom.Li, atom.Dl, atom.Dt, atom.Dd,
-		atom.Details, atom.Summary, atom.Figure, atom.Figcaption, atom.Address, atom.Fieldset, atom.Legend, atom.Caption, atom.Center, atom.Hgroup, atom.Menu:
-		return true
-	}
-	return false
 }

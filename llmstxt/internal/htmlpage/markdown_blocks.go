@@ -3,7 +3,6 @@ package htmlpage
 import (
 	"bytes"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/plain"
@@ -54,6 +53,9 @@ func (m *marker) openBlock(tag atom.Atom) {
 	}
 	m.flush()
 	m.term = m.isTerm(tag)
+	if tag == atom.Dt {
+		m.define()
+	}
 }
 
 // closeBlock ends one.
@@ -64,6 +66,16 @@ func (m *marker) closeBlock() {
 	}
 	m.flush()
 	m.term = false
+}
+
+// standsAlone reports an element that begins and ends a block and is nothing else.
+func standsAlone(tag atom.Atom) bool {
+	switch tag {
+	case atom.P, atom.Div, atom.Section, atom.Article, atom.Main, atom.Header, atom.Footer, atom.Nav, atom.Aside, atom.Li, atom.Dl, atom.Dt, atom.Dd,
+		atom.Details, atom.Summary, atom.Figure, atom.Figcaption, atom.Address, atom.Fieldset, atom.Legend, atom.Caption, atom.Center, atom.Hgroup, atom.Menu:
+		return true
+	}
+	return false
 }
 
 // Bytes of a heading with blocks in it, its pictures and its words.
@@ -214,83 +226,6 @@ func common(next, last []byte) []byte {
 	return nil
 }
 
-func (m *marker) push(tag atom.Atom) {
-	if len(m.levels) == maxPrefixes {
-		m.deeper++
-		return
-	}
-	l := level{tag: tag}
-	if tag == atom.Ol {
-		l.number = m.ordinal("start", 1) - 1
-	}
-	if tag != atom.Blockquote {
-		l.width = 2
-		if n := len(m.levels); n > 0 && m.levels[n-1].fresh {
-			m.wasItem = true // a list right in an item
-		}
-	}
-	m.levels = append(m.levels, l)
-}
-
-func (m *marker) pop(tag atom.Atom) {
-	if m.deeper > 0 {
-		m.deeper--
-		return
-	}
-	for i := len(m.levels) - 1; i >= 0; i-- {
-		if m.levels[i].tag == tag {
-			m.levels = m.levels[:i]
-			if n := len(m.quoted); tag == atom.Blockquote && n > 0 {
-				m.quoted = quotes(m.quoted[:n-1]) // the next one is another
-			}
-			break
-		}
-	}
-	if len(m.levels) == 0 {
-		m.wasItem = false
-	}
-}
-
-// item begins an item of the innermost list.
-func (m *marker) item() {
-	if m.table != nil && m.table.inCell || m.deeper > 0 {
-		return
-	}
-	for i := len(m.levels) - 1; i >= 0; i-- {
-		if l := &m.levels[i]; l.tag != atom.Blockquote {
-			m.levels = m.levels[:i+1]
-			l.fresh = true
-			l.number = m.ordinal("value", l.number+1)
-			return
-		}
-	}
-	m.levels = append(m.levels, level{tag: atom.Ul, fresh: true, width: 2})
-}
-
-// task writes the box of a list of tasks, with which an item begins.
-func (m *marker) task() {
-	a := m.attrs("type", "checked")
-	if n := len(m.levels); n == 0 || !m.levels[n-1].fresh || len(m.line) > 0 || m.table != nil || !strings.EqualFold(a[0], "checkbox") {
-		return
-	}
-	box := "[ ]"
-	if a[1] != "" {
-		box = "[x]"
-	}
-	m.line, m.gap = append(m.line, box...), true
-}
-
-// ordinal is the number that an attribute of a list or an item gives it, as Markdown can
-// have it, else otherwise.
-func (m *marker) ordinal(name string, otherwise int) int {
-	if value := m.attrs(name)[0]; value != "" {
-		if n, err := strconv.Atoi(value); err == nil && 0 <= n && n < 1e9 {
-			return n
-		}
-	}
-	return otherwise
-}
-
 func (m *marker) openCode() {
 	if m.pre {
 		if m.lang == "" && len(m.preText) == 0 {
@@ -389,12 +324,4 @@ func (m *marker) breakLine() {
 	case len(m.line) > 0 && m.line[len(m.line)-1] != '\n':
 		m.line, m.gap = append(m.line, "  \n"...), false
 	}
-}
-
-// appendSign writes what the item begins with.
-func (l *level) appendSign(b []byte) []byte {
-	if l.tag != atom.Ol {
-		return append(b, "- "...)
-	}
-	return append(strconv.AppendInt(b, int64(l.number), 10), ". "...)
 }

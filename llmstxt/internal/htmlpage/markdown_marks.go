@@ -293,7 +293,7 @@ var linkTarget = strings.NewReplacer("(", "%28", ")", "%29", " ", "%20")
 // isPermalink reports the sign of a heading's own address.
 func isPermalink(text string) bool {
 	switch text {
-	case "¶", "#", "§", "🔗", "\uf0c1", "⚓", "◆", "Permalink":
+	case "¶", "#", "§", "🔗", "⚓", "◆", "Permalink":
 		return true
 	}
 	return false

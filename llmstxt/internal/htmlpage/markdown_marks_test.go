@@ -46,7 +46,7 @@ func TestMarkdown_SignsOfTheText_AreReadAsText(t *testing.T) {
 
 func TestMarkdown_Terms_StandOut(t *testing.T) {
 	wantMarkdown(t, map[string]string{
-		"<dl><dt>-f <i>file</i><dd>A file.<dt><code>-x</code><dt>- y<dd><dl><dt><b>in</b><dd><p>z</dl></dl>":  "**-f *file***\n\nA file.\n\n**`-x`**\n\n**- y**\n\n**in**\n\nz\n",
+		"<dl><dt>-f <i>file</i><dd>A file.<dt><code>-x</code><dt>- y<dd><dl><dt><b>in</b><dd><p>z</dl></dl>":  "**-f *file***\n\nA file.\n\n**`-x`**\n\n**- y**\n\n- **in**\n\n  z\n",
 		"<dl><dt><i>class</i> Decoder(<i>**kwargs</i>)<dd>x</dl><p><b>f(<i>*a</i>) <i>b</i></b>, (<i>*c</i>)": "***class* Decoder(\\*\\*kwargs)**\n\nx\n\n**f(\\*a) *b***, (*\\*c*)\n",
 		"<dl class=footnote><dt>[1]<dd>A note.</dl>":                                                          "[1]\n\nA note.\n",
 		"<div class=note><p class=admonition-title>Note</p><p>Mind.</div>":                                    "**Note**\n\nMind.\n",

@@ -218,6 +218,19 @@ func isWayBack(text string) bool {
 	return false
 }
 
+// dropName takes back the block written last if it says only that navigation follows: "On this page".
+// A heading such as "Menu" may be that of a section about menus, which shows one first.
+func (m *marker) dropName() {
+	block := m.out[min(m.last, len(m.out)):]
+	if len(block) == 0 || len(block) > maxNavName || !Nameless(string(block)) {
+		return
+	}
+	if text := bytes.TrimLeft(block, "> \n"); text[0] == '#' && (text[1] == ' ' || !namesContents(string(text))) {
+		return
+	}
+	m.out, m.wasItem, m.quoted = m.out[:m.last], false, m.quoted[:0]
+}
+
 // rule writes the line that waits for something to stand below it.
 func (m *marker) writeRule() {
 	if !m.rule {

@@ -13,7 +13,7 @@ import (
 
 // region chooses where the words are.
 func (s *scanner) region(size, need int) {
-	start, end := 0, size
+	start, end, above := 0, size, -1
 	if s.Frames {
 		s.from, s.to, s.wholeFrom, s.wholeEnd = s.framesFrom, min(s.framesTo, s.framesFrom+maxRegion), s.framesFrom, s.framesTo
 		return
@@ -31,7 +31,7 @@ func (s *scanner) region(size, need int) {
 			start = s.firstPara
 		}
 	} else if m != nil {
-		start = m.offset
+		start, above = m.offset, m.lead
 		if !certain && s.firstPara >= 0 && s.firstPara < start {
 			start = s.firstPara
 		}
@@ -69,6 +69,9 @@ func (s *scanner) region(size, need int) {
 		}
 	}
 	s.from, s.to = start, min(end, start+maxRegion)
+	if above >= 0 {
+		s.wholeFrom = min(s.wholeFrom, above)
+	}
 }
 
 // speaksBetween reports a part of a page of which most text stands in no link.
@@ -316,6 +319,9 @@ func (s *scanner) closeParagraph() {
 	}
 	if s.paraAt >= 0 && s.paraProse >= least && s.firstPara < 0 && s.skipDepth == 0 {
 		s.firstPara, s.firstSaid = s.paraAt, s.paraProse
+	}
+	if s.paraAt >= 0 && s.paraProse >= leastParagraph && !s.bare && s.containers > 0 {
+		s.noteLead(s.paraAt)
 	}
 	s.paraAt, s.paraProse = -1, 0
 }

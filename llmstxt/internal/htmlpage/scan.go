@@ -101,6 +101,7 @@ type mark struct {
 	linked bool // the whole heading is a link
 	header bool // stands in a <header>
 	moved  bool // and its offset is where that ends
+	lead   int  // where the text above it begins; -1: there is none
 }
 
 // scanner is the state of one pass.
@@ -154,6 +155,8 @@ type scanner struct {
 	headlineEnd          int  // where that ends; 0: there is no such title
 	headlineProse        int  // before that
 	marks                []mark
+	lead                 lead
+	containers           int  // that are open
 	prose                int  // bytes of plain text so far, without links, code and skipped parts
 	paraAt, paraProse    int  // the paragraph being read
 	bare                 bool // which stands in no <p>

@@ -23,6 +23,9 @@ func (s *scanner) startTag() {
 	if !s.headTag() && !s.linkTag() && !s.navTag() {
 		s.textTag(selfClosing)
 	}
+	if !selfClosing {
+		s.openContainer(s.tag)
+	}
 }
 
 // nest counts a tag inside an element of its own name: that ends with the end tag of as
@@ -184,6 +187,7 @@ func (s *scanner) textTag(selfClosing bool) {
 	case atom.Pre, atom.Textarea:
 		if !selfClosing {
 			s.pre++
+			s.noteLead(s.lexer.start)
 			s.Code = s.Code || s.tag == atom.Pre && s.skipDepth == 0
 		}
 	case atom.P:
@@ -195,7 +199,7 @@ func (s *scanner) textTag(selfClosing bool) {
 		s.noHeadline()
 		if s.skipDepth == 0 && s.heading == 0 && len(s.marks) < 16 {
 			s.heading = s.tag
-			s.headingMark = mark{offset: s.lexer.start, level: headingLevel(s.tag), header: s.header > 0}
+			s.headingMark = mark{offset: s.lexer.start, level: headingLevel(s.tag), header: s.header > 0, lead: s.takeLead()}
 			s.headingText.Reset()
 			s.headingLink = 0
 		}

@@ -8,8 +8,8 @@ import (
 )
 
 // Visible takes out of a text what a reader cannot see: format and control
-// characters, tags, fillers, and joiners and variation selectors where no
-// script and no emoji needs them. Line breaks and tabs stay.
+// characters, tags, fillers, signs of a font of the site's own, and joiners and variation
+// selectors where no script and no emoji needs them. Line breaks and tabs stay.
 func Visible(s string) string {
 	at := 0
 	for at < len(s) && s[at] < 0x7f && !isSuspect(rune(s[at])) {
@@ -107,8 +107,8 @@ func IsVisible(r rune) bool {
 	return (unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsSymbol(r)) && !IsHidden(r)
 }
 
-// IsHidden reports what is not seen: controls, formats, and some letters and
-// marks that are blank.
+// IsHidden reports what is not seen: controls, formats, some letters and marks that are
+// blank, and characters that are pictures in the site's own font and nothing elsewhere.
 func IsHidden(r rune) bool {
 	switch r {
 	case '\n', '\t':
@@ -116,8 +116,11 @@ func IsHidden(r rune) bool {
 	case 0x034f, 0x115f, 0x1160, 0x17b4, 0x17b5, 0x2028, 0x2029, 0x2800, 0x3164, 0xffa0:
 		return true
 	}
-	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Co, r) || isNoncharacter(r) || unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 }
+
+// isNoncharacter reports a code point that Unicode keeps from being a character.
+func isNoncharacter(r rune) bool { return r&0xfffe == 0xfffe || 0xfdd0 <= r && r <= 0xfdef }
 
 // IsEmojiPart reports what says how an emoji is shown.
 func IsEmojiPart(r rune) bool { return r == 0xfe0e || r == 0xfe0f }

@@ -15,7 +15,11 @@ func OneLine(s string) string {
 	if isCollapsed(s) {
 		return s // all of it is seen
 	}
-	return Visible(Collapse(s))
+	one := Collapse(s)
+	if seen := Visible(one); len(seen) < len(one) {
+		return Collapse(seen) // spaces stood on both sides
+	}
+	return one
 }
 
 // Collapse puts a space for all white space and makes the text valid UTF-8.
@@ -80,7 +84,7 @@ func Heading(s string) string {
 	if s = OneLine(s); s == "" || s[len(s)-1] < utf8.RuneSelf && s[len(s)-1] != '#' {
 		return strings.TrimSpace(s) // no sign
 	}
-	for _, sign := range []string{"¶", "#", "§", "🔗", "\uf0c1", "⚓"} {
+	for _, sign := range []string{"¶", "#", "§", "🔗", "⚓"} {
 		if sign == "#" && LanguageName(s) {
 			break
 		}

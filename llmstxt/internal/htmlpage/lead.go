@@ -1,0 +1,52 @@
+package htmlpage
+
+import "golang.org/x/net/html/atom"
+
+// What stands above a page's heading and is a part of its text: code, or a paragraph, in the
+// element that holds the heading. A paragraph right in the body may be the site's.
+//
+//	<div class=page> <pre>$ brew tea</pre>  <h1>Tea</h1> … </div>    the whole text begins at <pre>
+//	<div class=bar> <p>…</p> </div> <div class=page> <h1>Tea</h1>    it begins at <h1>
+
+// lead is the place of such a text; its zero value: none was read.
+type lead struct {
+	found bool
+	at    int // where it begins
+	least int // of the containers that have been open since
+}
+
+// noteLead notes a text that begins at an offset.
+func (s *scanner) noteLead(at int) {
+	if !s.lead.found && s.skipDepth == 0 && s.header == 0 && s.crumbDepth == 0 {
+		s.lead = lead{found: true, at: at, least: s.containers}
+	}
+}
+
+// openContainer notes an element around blocks; a bar or another cell parts what is in it from
+// what stands before.
+func (s *scanner) openContainer(tag atom.Atom) {
+	switch tag {
+	case atom.Div, atom.Section, atom.Article:
+		s.containers++
+	case atom.Nav, atom.Header, atom.Footer, atom.Aside, atom.Tr, atom.Td, atom.Th, atom.Form, atom.Main:
+		s.lead = lead{}
+	}
+}
+
+func (s *scanner) closeContainer(tag atom.Atom) {
+	switch tag {
+	case atom.Div, atom.Section, atom.Article:
+		s.containers--
+		s.lead.least = min(s.lead.least, s.containers)
+	}
+}
+
+// takeLead is where the text above a heading begins whose start tag was just read; else -1.
+func (s *scanner) takeLead() int {
+	l := s.lead
+	s.lead = lead{}
+	if !l.found || l.least < s.containers {
+		return -1 // it stands beside what holds the heading
+	}
+	return l.at
+}
