@@ -52,6 +52,7 @@ func readBlocks(region []byte, own string) ([]Block, []string) {
 	w := walker{own: own, hints: true}
 	w.walk(body)
 	w.flush()
+	w.dropQuestion()
 	if !w.found() {
 		// Everything stood in what looks like a side bar, so it is not one.
 		w = walker{own: own}
@@ -93,14 +94,15 @@ type walker struct {
 	size    int // bytes of their texts
 	anchors []string
 
-	kind  BlockKind // of the text being gathered
-	text  []byte
-	links int // bytes of it inside links
-	steps int // of these, links to the next page, the one above and others like them
-	step  int // depth of such links
-	codes int // bytes of it inside code
-	link  int
-	code  int
+	kind     BlockKind // of the text being gathered
+	text     []byte
+	links    int // bytes of it inside links
+	question int // the block, from 1, that asks what the reader thinks of the page
+	steps    int // of these, links to the next page, the one above and others like them
+	step     int // depth of such links
+	codes    int // bytes of it inside code
+	link     int
+	code     int
 
 	preformatted     int // bytes of preformatted text that were left out
 	laidOut, program int // and of such text that was read: of words, of code
@@ -204,6 +206,9 @@ func (w *walker) element(n *html.Node) {
 		}
 		return
 	}
+	if isServiceNode(n) {
+		return
+	}
 	if isListing(n) {
 		w.member(n)
 		w.omit()
@@ -217,8 +222,10 @@ func (w *walker) element(n *html.Node) {
 		return
 	}
 	switch n.DataAtom {
-	case atom.Script, atom.Style, atom.Noscript, atom.Svg, atom.Math, atom.Select, atom.Button, atom.Img,
-		atom.Input, atom.Label, atom.Iframe, atom.Object, atom.Audio, atom.Video, atom.Canvas, atom.Link, atom.Meta:
+	case atom.Button, atom.Input, atom.Label:
+		w.asked()
+	case atom.Script, atom.Style, atom.Noscript, atom.Svg, atom.Math, atom.Select, atom.Img,
+		atom.Iframe, atom.Object, atom.Audio, atom.Video, atom.Canvas, atom.Link, atom.Meta:
 	case atom.Template:
 		if attr(n, "shadowrootmode") != "" || isContent(attr(n, "slot")) {
 			w.block(n, "")

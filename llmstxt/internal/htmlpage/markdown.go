@@ -115,6 +115,8 @@ type marker struct {
 	signIs      string // and its sign
 	codeEnd     int    // where the last inline code ends in the line, if it has a single sign
 	label       string // what the element opened last is called
+	question    int    // behind where one begins that asks what the reader thinks of the page
+	control     int    // bytes of text before the last control
 	last        int    // where the last block begins in out
 	spanEnd     int    // where the last <span> ends in the page
 	tabs        []tab  // of the panels that come
@@ -148,6 +150,7 @@ func (m *marker) run(ctx context.Context) error {
 	m.endTable()
 	m.endPre()
 	m.flush()
+	m.dropQuestion()
 	if len(m.out) > m.limit {
 		m.out = safetext.Cut(m.out, m.limit)
 	}
@@ -180,6 +183,9 @@ func (m *marker) start(tag atom.Atom) {
 	case atom.Math:
 		m.formula(closed)
 	case atom.Svg, atom.Object, atom.Audio, atom.Video, atom.Canvas, atom.Select, atom.Button, atom.Dialog, atom.Head, atom.Datalist:
+		if tag == atom.Button {
+			m.asked()
+		}
 		m.skipping(tag, closed)
 	case atom.Form:
 		least := leastForm
@@ -200,6 +206,7 @@ func (m *marker) start(tag atom.Atom) {
 			m.skipping(tag, closed) // a label that opens a menu
 		}
 	case atom.Input:
+		m.asked()
 		m.task()
 	case atom.Br:
 		m.breakLine()
@@ -269,6 +276,10 @@ func (m *marker) hide(tag atom.Atom, closed bool) bool {
 		m.label = a[6]
 	}
 	unseen := a[3] != "" || a[4] == "true" || hiddenStyle(a[5]) || m.hints && forScreenReaders(tag, a[1])
+	if m.service(tag, a[1]) {
+		m.skipping(tag, closed)
+		return !closed
+	}
 	if tag == 0 || tag == atom.Span || tag == atom.P {
 		// VitePress has the name of the language above its code.
 		if (unseen || a[1] == "lang" && m.around != "" || leadsToSource(a[1])) && tag != 0 {
@@ -310,7 +321,7 @@ func (m *marker) hide(tag atom.Atom, closed bool) bool {
 	if tag == atom.Header {
 		role = strings.TrimPrefix(role, "banner")
 	}
-	if unseen || tag == atom.Nav || role == "navigation" || role == "search" || m.hints && mayBePeripheral(tag) && m.aside(tag, role, a) {
+	if unseen || tag == atom.Nav || role == "navigation" || role == "search" || tag == atom.Footer || m.hints && mayBePeripheral(tag) && m.aside(tag, role, a) {
 		if tag == atom.Nav || role == "navigation" {
 			m.flush()
 			m.dropName()

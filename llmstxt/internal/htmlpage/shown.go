@@ -84,8 +84,8 @@ func (l *lexer) leadsToNote() bool {
 	}
 }
 
-// tells reports a class that says more of an element than its tag: see forScreenReaders and
-// isListing.
+// tells reports a class that says more of an element than its tag: see forScreenReaders,
+// isService and isListing.
 func tells(tag atom.Atom, class []byte) bool {
 	switch {
 	case tag == atom.P && string(class) == "src", tag == atom.Td && bytes.HasPrefix(class, []byte("memItem")),
@@ -95,6 +95,9 @@ func tells(tag atom.Atom, class []byte) bool {
 	}
 	if tag == atom.A {
 		return isStep(string(class))
+	}
+	if mayServe(tag) && isService(string(class)) {
+		return true
 	}
 	for _, part := range [...]string{"hidden", "sr-only", "screen-reader", "invisible", "a11y", "assistive", "for-sr", "click-advice"} {
 		if bytes.Contains(class, []byte(part)) {

@@ -189,7 +189,7 @@ func (l *lexer) leaf() []byte {
 	}
 	if l.name < l.pos-1 {
 		a := l.attrs("class", "id", "role", "hidden", "aria-hidden", "style")
-		if a[2]+a[3]+a[4]+a[5] != "" || streamed(a[1]) || isPeripheral(a[0], a[1]) || forScreenReaders(l.tag, a[0]) {
+		if a[2]+a[3]+a[4]+a[5] != "" || streamed(a[1]) || isPeripheral(a[0], a[1]) || forScreenReaders(l.tag, a[0]) || isService(a[0]) {
 			return nil
 		}
 	}

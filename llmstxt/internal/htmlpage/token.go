@@ -37,6 +37,7 @@ type lexer struct {
 	raw       string // the element whose text is coming has no tags in it
 	pageProse int    // bytes of it in all paragraphs, 1 more; 0: not counted
 	plain     bool   // what the token has is text without entities
+	ahead     int    // bytes that were looked at to know what an element is, all together: see service
 	noMath    bool   // no formula ends from here on
 
 	found  [maxFound]attribute // of the tag, the first ones

@@ -1,0 +1,200 @@
+package htmlpage
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+)
+
+// What a site says below each page of the page and asks of its readers: who has written it, when
+// it was changed, where to edit it, whether it helped. Its class names say so, or a question that
+// buttons answer:
+//
+//	<div class="page-last-updated">Updated <time>3 May</time></div>
+//	<p>Was this page helpful?</p> <button>Yes</button> <button>No</button>
+
+const (
+	maxService     = 4 << 10 // bytes of such an element, with its tags
+	maxServiceText = 300     // of its words
+	maxQuestion    = 120
+	maxLooked      = 4   // times the length of a page, that is looked at for such elements
+	maxNodes       = 200 // in one
+)
+
+// isService reports class names of such an element. They join two words, since "contributors" or
+// "updated" alone may name a part of the text.
+func isService(class string) bool {
+	for name := range strings.FieldsSeq(class) {
+		if serves(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// servicePairs are words of a name of which the second, at the end of the name or before a word
+// of serviceEnds, makes it one of these.
+var servicePairs = map[string][]string{
+	"last":    {"updated", "modified", "update", "edited"},
+	"edit":    {"link", "button", "btn", "page", "meta", "info"},
+	"page":    {"edit", "votes", "vote", "reactions", "rating", "helpful"},
+	"git":     {"meta", "info"},
+	"article": {"votes", "vote", "reactions", "rating", "helpful"},
+	"docs":    {"votes", "vote", "reactions", "rating", "helpful"},
+	"doc":     {"votes", "vote", "reactions", "rating", "helpful"},
+}
+
+var serviceEnds = plain.Set(`wrapper container box block row text label date time count controls question this page link`)
+
+func serves(name string) bool {
+	if len(name) < len("doc-vote") || len(name) > 60 {
+		return false
+	}
+	var after []string // that make a pair with a word before
+	found := false
+	for w, end := range words(name) {
+		if found && name[end-len(w)-1] == '_' {
+			return true // a module's hash follows
+		}
+		w = strings.ToLower(w)
+		switch {
+		case slices.Contains(after, w):
+			found = true
+		case found && !serviceEnds[w]:
+			found = false
+		}
+		after = append(after, servicePairs[w]...)
+	}
+	return found
+}
+
+// mayServe reports an element that can be one.
+func mayServe(tag atom.Atom) bool {
+	switch tag {
+	case atom.P, atom.Div, atom.Section, atom.Span, atom.Ul:
+		return true
+	}
+	return false
+}
+
+// service reports such an element, whose start tag was just read: it says little, in no heading and
+// no code.
+func (l *lexer) service(tag atom.Atom, class string) bool {
+	if !mayServe(tag) || !isService(class) || l.ahead > maxLooked*len(l.page) {
+		return false
+	}
+	look := lexer{page: l.page[:min(len(l.page), l.pos+maxService)], pos: l.pos}
+	defer func() { l.ahead += look.pos - l.pos }()
+	said, depth := 0, 1
+	for kind := look.next(); kind != endOfPage && said <= maxServiceText; kind = look.next() {
+		switch {
+		case kind == textToken:
+			said += len(bytes.TrimSpace(look.bytes()))
+		case kind == startTag && barsService(look.tag):
+			return false
+		case kind == startTag && look.tag == tag:
+			depth++
+		case kind == endTag && look.tag == tag:
+			if depth--; depth == 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func barsService(tag atom.Atom) bool {
+	switch tag {
+	case atom.H1, atom.H2, atom.H3, atom.Pre, atom.Table, atom.Article, atom.Main:
+		return true
+	}
+	return false
+}
+
+// isServiceNode is service of an element of a tree.
+func isServiceNode(n *html.Node) bool {
+	if !mayServe(n.DataAtom) || !isService(attr(n, "class")) {
+		return false
+	}
+	nodes := 0
+	for c := range n.Descendants() {
+		if nodes++; nodes > maxNodes || barsService(c.DataAtom) {
+			return false
+		}
+	}
+	return len(plain.OneLine(nodeText(n))) <= maxServiceText
+}
+
+// helped are questions whether a page was of use, in the languages that help centres have most.
+var helped = regexp.MustCompile(`(?i)\b(?:helpful|useful|help you|answer your question|find what you|hilfreich|geholfen|weitergeholfen|utile|aidé|útil|ayudó|ajudou|utilidad|nuttig|geholpen|pomocn|przydatn|hjälp|hjalp)|полезн|помогл|役に立|参考になり|有帮助|有用|有幫助|도움`)
+
+// asksOpinion reports such a question.
+func asksOpinion(text string) bool {
+	text = strings.TrimRight(text, " *_")
+	return len(text) <= maxQuestion && (strings.HasSuffix(text, "?") || strings.HasSuffix(text, "？") || strings.HasSuffix(text, "か。")) && helped.MatchString(text)
+}
+
+// asked notes a control: what stands before it may be such a question.
+func (m *marker) asked() {
+	if now := len(m.out) + len(m.line); m.control == now {
+		return // nothing has come since the last one
+	} else {
+		m.control = now
+	}
+	text, at := m.line, len(m.out)
+	if len(bytes.TrimSpace(text)) == 0 {
+		if at = min(m.last, at); len(m.out)-at > maxQuestion {
+			return
+		}
+		text = m.out[at:]
+	}
+	if m.table == nil && len(text) <= maxQuestion && asksOpinion(string(bytes.TrimLeft(bytes.TrimSpace(text), "#>-* "))) {
+		m.question = at + 1
+	}
+}
+
+// dropQuestion takes such a question back if nothing but what belongs to it stands behind it.
+func (m *marker) dropQuestion() {
+	if at := m.question - 1; at >= 0 && at < len(m.out) && !m.cut && len(m.out)-at <= maxServiceText && !bytes.Contains(bytes.TrimSpace(m.out[at:]), []byte("\n#")) {
+		m.out = bytes.TrimRight(m.out[:at], "\n")
+		m.out = bytes.TrimRight(bytes.TrimSuffix(m.out, []byte("\n\n---")), "\n")
+		if len(m.out) > 0 {
+			m.out = append(m.out, '\n')
+		}
+	}
+}
+
+// asked notes a control in the same way.
+func (w *walker) asked() {
+	text, at := plain.OneLine(string(w.text[:min(len(w.text), 2*maxQuestion)])), len(w.blocks)
+	if text == "" && at > 0 {
+		at--
+		text = w.blocks[at].Text
+	}
+	if asksOpinion(text) {
+		w.question = at + 1
+	}
+}
+
+func (w *walker) dropQuestion() {
+	at := w.question - 1
+	if at < 0 || at >= len(w.blocks) {
+		return
+	}
+	said := 0
+	for _, b := range w.blocks[at:] {
+		said += len(b.Text)
+		if b.Kind == Omitted || b.Kind == Heading && said > len(b.Text) {
+			return
+		}
+	}
+	if said <= maxServiceText {
+		w.blocks = w.blocks[:at]
+	}
+}
