@@ -112,7 +112,7 @@ func (s *scanner) container(tag atom.Atom) {
 	s.openHeadline(tag, a[1])
 	class, id := subjectsOf(a[1]), subjectsOf(a[2])
 	s.crumbElement(tag, class, id, a[5], a[7])
-	if s.skipDepth == 0 && standsAside(tag, role, class, id, a[4], a[6]) && !(role == "tablist" && s.holdsPanels()) {
+	if s.skipDepth == 0 && (standsAside(tag, role, class, id, a[4], a[6]) && !(role == "tablist" && s.holdsPanels()) || namesDialog(class, id) && s.isDialog(tag, a[1], s.attrs("style")[0])) {
 		s.skip, s.skipDepth = tag, 1
 		s.foot = tag == atom.Footer || role == "contentinfo" || (class|id)&ofFoot != 0
 	}

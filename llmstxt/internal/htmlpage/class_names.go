@@ -82,9 +82,9 @@ func subjectsOf(names string) (all subject) {
 func isPeripheral(class, id string) bool { return peripheral(subjectsOf(class), subjectsOf(id)) }
 
 // peripheral takes the two links of a class "prev-next-area" for the edge. An id with these words
-// may be that of a section: "next-and-previous". What a dialog is for stands in either.
+// may be that of a section: "next-and-previous".
 func peripheral(class, id subject) bool {
-	return ((class|id)&ofEdges != 0 || class&ofSteps == ofSteps || class&ofDialog != 0 && (class|id)&ofTool != 0) && (class|id)&ofMiddle == 0
+	return ((class|id)&ofEdges != 0 || class&ofSteps == ofSteps) && (class|id)&ofMiddle == 0
 }
 
 func hasWord(names string, want ...string) bool {

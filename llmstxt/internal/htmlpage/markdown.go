@@ -321,7 +321,7 @@ func (m *marker) hide(tag atom.Atom, closed bool) bool {
 	if tag == atom.Header {
 		role = strings.TrimPrefix(role, "banner")
 	}
-	if unseen || tag == atom.Nav || role == "navigation" || role == "search" || tag == atom.Footer || m.hints && mayBePeripheral(tag) && m.aside(tag, role, a) {
+	if unseen || tag == atom.Nav || role == "navigation" || role == "search" || tag == atom.Footer || m.hints && mayBePeripheral(tag) && (m.aside(tag, role, a) || namesDialog(subjectsOf(a[1]), subjectsOf(a[2])) && m.isDialog(tag, a[1], a[5])) {
 		if tag == atom.Nav || role == "navigation" {
 			m.flush()
 			m.dropName()

@@ -13,7 +13,7 @@ import (
 )
 
 // What a site says below each page of the page and asks of its readers: who has written it, when
-// it was changed, where to edit it, whether it helped. Its class names say so, or a question that
+// it was changed, where to edit it, whether it helped, what comes next. Its class names say so, or a question that
 // buttons answer:
 //
 //	<div class="page-last-updated">Updated <time>3 May</time></div>
@@ -31,11 +31,17 @@ const (
 // "updated" alone may name a part of the text.
 func isService(class string) bool {
 	for name := range strings.FieldsSeq(class) {
-		if serves(name) {
+		if serves(name) || notPrinted(name) {
 			return true
 		}
 	}
 	return false
+}
+
+// notPrinted reports the class of what is left out where a page is printed: Tailwind's, with any
+// prefix, and Bootstrap's.
+func notPrinted(name string) bool {
+	return name == "d-print-none" || name == "hidden-print" || name == "no-print" || strings.HasSuffix(name, "hidden") && strings.Contains(name, "print:")
 }
 
 // servicePairs are words of a name of which the second, at the end of the name or before a word

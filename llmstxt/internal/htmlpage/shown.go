@@ -27,11 +27,22 @@ func forScreenReaders(tag atom.Atom, class string) bool {
 		return false
 	}
 	for c := range strings.FieldsSeq(class) {
-		if unseenClasses[c] {
+		if prefix, ok := strings.CutSuffix(c, "sr-only"); unseenClasses[c] || ok && isPrefix(prefix) {
 			return true
 		}
 	}
 	return false
+}
+
+// isPrefix reports what a site has its copy of Tailwind put before all names, as "nx-", "x:" and
+// "_": not when a class holds ("focus:", "md:"), and not "not-".
+func isPrefix(s string) bool {
+	name := strings.TrimRight(s, "-:_")
+	switch name {
+	case "sm", "md", "lg", "xl", "not":
+		return false
+	}
+	return name != s && len(name) <= 3 && !strings.ContainsAny(name, "-:_")
 }
 
 // isNote reports a raised text that is the sign of a note: a number, something in brackets, or
