@@ -149,7 +149,7 @@ func (w *walker) flush() {
 		return
 	}
 	w.size += len(t)
-	w.blocks = append(w.blocks, Block{Kind: kind, Text: safetext.Cut(t, maxBlock), Links: min(100, links*100/len(raw))})
+	w.blocks = append(w.blocks, Block{Kind: kind, Text: safetext.Cut(t, maxBlock), Links: min(100, links*100/len(strings.TrimSpace(raw)))})
 }
 
 func (w *walker) omit() {

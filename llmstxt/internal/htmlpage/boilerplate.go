@@ -82,12 +82,12 @@ func (s *scanner) container(tag atom.Atom) {
 	}
 	switch {
 	case tag == atom.Main || role == "main" || a[3] == "articleBody":
-		if s.mainAt < 0 {
-			s.mainAt, s.mainTag, s.mainDepth, s.mainProse = s.lexer.start, tag, 1, s.prose
-		}
+		s.openMain(tag, tag != atom.Main && role != "main")
 		s.skip, s.skipDepth = 0, 0
+		s.nav.setSide(false)
 		return
 	case tag == atom.Article:
+		s.articles++
 		if s.articleAt < 0 && s.skipDepth == 0 {
 			s.articleAt = s.lexer.start
 		}
@@ -114,7 +114,23 @@ func (s *scanner) container(tag atom.Atom) {
 	s.crumbElement(tag, class, id, a[5], a[7])
 	if s.skipDepth == 0 && (standsAside(tag, role, class, id, a[4], a[6]) && !(role == "tablist" && s.holdsPanels()) || namesDialog(class, id) && s.isDialog(tag, a[1], s.attrs("style")[0])) {
 		s.skip, s.skipDepth = tag, 1
+		s.nav.setSide(tag == atom.Aside || (class|id)&ofSide != 0)
 		s.foot = tag == atom.Footer || role == "contentinfo" || (class|id)&ofFoot != 0
+	}
+}
+
+// openMain begins the main content, or the body of an article. With the body of another article the
+// page is a list of articles, of which none is the main content; one article may have several.
+func (s *scanner) openMain(tag atom.Atom, body bool) {
+	switch {
+	case s.mainAt < 0 && !(body && s.listed):
+		s.mainAt, s.mainTag, s.mainDepth, s.mainProse = s.lexer.start, tag, 1, s.prose
+		s.mainBody, s.mainArticle = body, s.articles
+	case !body || !s.mainBody || s.mainDepth > 0:
+	case s.articles == s.mainArticle:
+		s.mainTag, s.mainDepth = tag, 1
+	default:
+		s.mainAt, s.mainEnd, s.listed = -1, -1, true
 	}
 }
 

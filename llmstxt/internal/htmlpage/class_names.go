@@ -18,6 +18,7 @@ const (
 	ofFront                      // of what a book's first page says of itself
 	ofDialog                     // of what opens above the page
 	ofTool                       // of what somebody does there, as to search
+	ofSide                       // of the bar beside it
 
 	ofSteps = ofNext | ofPrev
 	ofEdges = ofEdge | ofTOC | ofFront // what stands beside what a page is about
@@ -36,6 +37,7 @@ var subjects = func() map[string]subject {
 		section sect chapter subsection subsubsection appendix preface refentry refsect refsection unnumbered`,
 		ofCrumbs: "breadcrumb breadcrumbs",
 		ofFoot:   "footer",
+		ofSide:   "sidebar sidenav docnav",
 		ofNext:   "next",
 		ofDialog: "modal dialog offcanvas",
 		ofTool:   "settings preferences search login signin signup",

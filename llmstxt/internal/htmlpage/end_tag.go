@@ -71,7 +71,9 @@ func (s *scanner) endTag(tag atom.Atom) {
 // root and of the trail to the page.
 func (s *scanner) leaveRegions(tag atom.Atom) {
 	if s.skipDepth > 0 && tag == s.skip {
-		s.skipDepth--
+		if s.skipDepth--; s.skipDepth == 0 {
+			s.nav.setSide(false)
+		}
 	}
 	if s.mainDepth > 0 && tag == s.mainTag {
 		if s.mainDepth--; s.mainDepth == 0 {

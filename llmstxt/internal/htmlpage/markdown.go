@@ -118,7 +118,8 @@ type marker struct {
 	question    int    // behind where one begins that asks what the reader thinks of the page
 	control     int    // bytes of text before the last control
 	last        int    // where the last block begins in out
-	spanEnd     int    // where the last <span> ends in the page
+	spanEnd     int    // where the last <span> or link ends in the page
+	linkEnd     int    // where the last link ends
 	tabs        []tab  // of the panels that come
 	tabLists    int    // that there were
 	table       *table
@@ -221,6 +222,7 @@ func (m *marker) start(tag atom.Atom) {
 		case m.hints && !m.pre && (len(m.line) == 0 && isStep(a[1]) || m.offersSource(a[0])):
 			m.skipping(tag, closed)
 		case !m.leadsWithin(a[0]) || closed || !m.innerLink(a[1], a[2]):
+			m.partLinks()
 			m.open(tag, "", a[0])
 		}
 	case atom.Strong, atom.B:
@@ -360,7 +362,9 @@ func (m *marker) end(tag atom.Atom) {
 	case atom.Span:
 		m.spanEnd = m.pos
 	case atom.A, atom.Strong, atom.B, atom.Em, atom.I, atom.Del, atom.S, atom.Strike:
-		m.close(tag)
+		if m.close(tag); tag == atom.A {
+			m.spanEnd, m.linkEnd = m.pos, m.pos
+		}
 		m.spill()
 	case atom.Code, atom.Kbd, atom.Samp, atom.Tt:
 		m.closeCode()

@@ -39,6 +39,14 @@ func (m *marker) open(tag atom.Atom, sign, href string) {
 	m.marks = append(m.marks, tagMark{tag: tag, at: len(m.line), sign: sign, href: href})
 }
 
+// partLinks parts a link, whose start tag was just read, from one right before it, as a layout does with
+// two that are shown as buttons or in a card.
+func (m *marker) partLinks() {
+	if m.lexer.start == m.linkEnd && m.code == 0 && !m.pre && beginsText(m.line, utf8.AppendRune(nil, m.ahead(false))) {
+		m.gap = true
+	}
+}
+
 // close ends the innermost mark of this element, and those within it.
 func (m *marker) close(tag atom.Atom) {
 	for i := len(m.marks) - 1; i >= 0; i-- {

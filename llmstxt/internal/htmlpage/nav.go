@@ -30,6 +30,7 @@ type navScanner struct {
 	lists  []navList
 	deeper int    // lists that are open beyond maxNested
 	within int    // <nav> elements that are open
+	side   bool   // a side bar is, which may have none
 	headed string // the heading in it, behind which links stand in no list
 	under  string // the heading in the main content, likewise
 	minor  bool   // which is one of the fourth level or below
@@ -200,7 +201,7 @@ func Nameless(name string) bool {
 
 // nameless are headings of lists of links that say what they are, and not of what.
 var nameless = plain.Set(`navigation sitenavigation mainnavigation pagenavigation mainmenu sitemenu menu jumpto indexentry documentationoverview
-	togglenavigation togglemenu togglesidebar togglenavbar opennavigation shownavigation openmenu showmenu quicklinks links seealso related relatedtopics relatedpages search quicksearch navegación navegação navigazione navigatie
+	togglenavigation togglemenu togglesidebar togglenavbar opennavigation shownavigation openmenu showmenu quicklinks links share sharethis seealso related relatedtopics relatedpages search quicksearch navegación navegação navigazione navigatie
 	навигация навігація nawigacja navigace navigáció navigasjon navigering 导航 導航 ナビゲーション 탐색 menü menú меню 菜单 選單 メニュー 메뉴 ` + ofContents)
 
 // namesContents reports the heading of a list of the page's own parts.
@@ -265,12 +266,12 @@ func (n *navScanner) group() (names [Levels]string) {
 		return names
 	}
 	// A text in navigation stands above the links behind it, where there are no lists.
-	if n.within > 0 && (len(n.lists) == 0 || n.inBlock()) && !n.linked && len(n.label) > 0 && len(n.label) <= maxNavName {
+	if n.inside() && (len(n.lists) == 0 || n.inBlock()) && !n.linked && len(n.label) > 0 && len(n.label) <= maxNavName {
 		if name := listName(string(n.label)); name != "" {
 			n.setHeaded(name)
 		}
 	}
-	if len(n.lists) == 0 && n.within == 0 {
+	if len(n.lists) == 0 && !n.inside() {
 		names[Levels-1] = n.under
 	}
 	found := 0
@@ -292,7 +293,7 @@ func (n *navScanner) group() (names [Levels]string) {
 // endHeading has the links behind a heading in navigation belong to it, until the
 // next one.
 func (n *navScanner) endHeading() {
-	if n.within > 0 && len(n.label) <= maxNavName && !n.fresh {
+	if n.inside() && len(n.label) <= maxNavName && !n.fresh {
 		n.setHeaded(listName(string(n.label)))
 	}
 }
@@ -303,6 +304,18 @@ func (n *navScanner) setHeaded(name string) {
 	} else {
 		n.headed = name
 	}
+}
+
+// inside reports that what comes is navigation.
+func (n *navScanner) inside() bool { return n.within > 0 || n.side }
+
+// setSide begins a side bar, or ends it.
+func (n *navScanner) setSide(open bool) {
+	if n.side != open && n.within == 0 {
+		n.headed = ""
+		n.item()
+	}
+	n.side = open
 }
 
 // enter and leave are for the element of navigation. One in another is a list.

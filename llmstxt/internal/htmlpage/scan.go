@@ -143,6 +143,9 @@ type scanner struct {
 	mainTag              atom.Atom
 	mainDepth            int
 	mainProse, mainSaid  int  // prose before the main element, and in it
+	mainBody, listed     bool // it is the body of an article; the page is a list of these
+	mainArticle          int  // the number of that
+	articles             int  // that have begun
 	labels               bool // a link is labelled with GET
 	shadows              int  // shadow roots that are open
 	shadowAt             int  // where the outermost of these begins
