@@ -169,6 +169,8 @@ func (c *crawler) leavesDuplicate(ctx context.Context, e *entry, r *result) bool
 	why := &skipError{Reason: SkipDuplicate, Detail: "same as " + first}
 	if c.isNowhere(ctx, e, r, first) {
 		why = notFoundAs200
+	} else {
+		c.alias[e.key] = first // menus may lead to either
 	}
 	c.pass(ctx, e, why)
 	return true
@@ -189,6 +191,7 @@ func (c *crawler) leavesTool(ctx context.Context, e *entry, r *result) bool {
 func (c *crawler) leavesByTwin(ctx context.Context, e *entry, r *result) bool {
 	switch first := c.same(r); {
 	case first != "":
+		c.alias[e.key] = first
 		c.pass(ctx, e, &skipError{Reason: SkipDuplicate, Detail: "same as " + first})
 	case c.isWhatNothingGets(ctx, e, r), c.answersAll(ctx, e, r):
 		c.pass(ctx, e, notFoundAs200)

@@ -164,8 +164,11 @@ func (a affixes) name() string {
 	return s
 }
 
-// own takes the affixes off a title. A title that is nothing else stays.
+// own takes the affixes off a title. One that is nothing else stays, unless a template has made it.
 func (a affixes) own(t string) string {
+	if a.alone(t) {
+		return ""
+	}
 	for _, end := range []string{a.suffix, a.outer} {
 		if s, ok := strings.CutSuffix(t, end); ok && end != "" && strings.TrimSpace(s) != "" {
 			t = s
@@ -185,4 +188,11 @@ func (a affixes) own(t string) string {
 		break
 	}
 	return strings.TrimSpace(t)
+}
+
+// alone reports a title that a template has made for a page without one: the separator and the site's
+// name.
+func (a affixes) alone(t string) bool {
+	suffix, prefix := strings.TrimSpace(a.suffix), strings.TrimSpace(a.prefix)
+	return t != "" && (t == suffix && trimSeparator(suffix) != suffix || t == prefix && trimSeparator(prefix) != prefix)
 }

@@ -17,7 +17,7 @@ import (
 func (d *describer) description(p *Page) string {
 	for _, said := range descriptions(p.Evidence) {
 		desc := withoutMarks(said)
-		if strings.HasPrefix(desc, "API documentation for the Rust ") || d.descs[said] > 1 || !worth(desc) || labelled(desc) || d.forms[form(said, p)] >= formsOfAGenerator || broken(desc, p.Evidence.Blocks) ||
+		if strings.HasPrefix(desc, "API documentation for the Rust ") || d.descs[said] > 1 || !worth(desc) || labelled(desc) || d.forms[form(said, p)] >= formsOfAGenerator || broken(desc, p.Evidence.Blocks) || runsOn(desc, p.Evidence.Blocks) ||
 			all(plain.Sentences(desc), func(s string) bool { return d.isCourtesy(p, strings.TrimSpace(s)) }) {
 			continue
 		}
@@ -63,6 +63,17 @@ var badges = plain.Set("github gitlab cratesio docsrs crate docs documentation b
 func (d *describer) shared(p *Page) string {
 	for _, desc := range descriptions(p.Evidence) {
 		if k := plain.Key(desc); worth(desc) && d.descs[desc]*2 > d.pages && !labelled(desc) && k != plain.Key(p.Title) && k != plain.Key(p.Evidence.Title) {
+			return asSentence(desc)
+		}
+	}
+	return ""
+}
+
+// ofHome is the first description that a base page without words of its own has, though other pages
+// have it too: a blog gives the site's to all its lists.
+func (d *describer) ofHome(p *Page) string {
+	for _, desc := range descriptions(p.Evidence) {
+		if k := plain.Key(desc); worth(desc) && !labelled(desc) && k != plain.Key(p.Title) && k != plain.Key(p.Evidence.Title) {
 			return asSentence(desc)
 		}
 	}
@@ -159,6 +170,42 @@ func broken(desc string, blocks []htmlpage.Block) bool {
 	}
 	return false
 }
+
+// runsOn reports the page's own text that a machine has taken without its mark-up: the first paragraph
+// and, in one line with it, code or a table, or items that no space parts. The paragraph alone says more.
+func runsOn(desc string, blocks []htmlpage.Block) bool {
+	rest, begun := desc, false
+	for i, b := range blocks {
+		switch {
+		case !begun && i >= maxBefore:
+			return false
+		case b.Kind == htmlpage.Omitted:
+			if begun {
+				return true
+			}
+		case !begun && b.Kind != htmlpage.Paragraph:
+		default:
+			after, ok := strings.CutPrefix(rest, b.Text)
+			if b.Text == "" || !ok {
+				if begun {
+					return false
+				}
+				continue
+			}
+			if rest = strings.TrimLeft(after, " "); rest == "" {
+				return false
+			}
+			if r, _ := utf8.DecodeRuneInString(after); len(rest) == len(after) && !spaceless(after) && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
+				return true
+			}
+			begun = true
+		}
+	}
+	return false
+}
+
+// maxBefore is how many blocks may stand before the paragraph with which a description begins.
+const maxBefore = 10
 
 // spaceless reports a text in a script that has no spaces between words.
 func spaceless(s string) bool {

@@ -105,7 +105,7 @@ func (d *describer) excerpt(p *Page) string {
 	desc := d.description(p)
 	if desc == "" && p == d.base && !(says(p.Evidence.Blocks) && slices.ContainsFunc(pieces, func(p piece) bool { return len(p.text) >= leastSaid })) {
 		if desc = cmp.Or(d.shared(p), d.subtitle(p)); desc == "" && text == "" {
-			desc = tagline(p)
+			desc = cmp.Or(d.ofHome(p), tagline(p))
 		}
 	}
 	if text == "" && desc == "" {

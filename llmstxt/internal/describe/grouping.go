@@ -137,7 +137,7 @@ func byHub(pages []Page, index map[string]int, _ string) []string {
 	size := make([]int, len(pages)) // of the list that a page has its key from
 	for _, m := range pages[0].Evidence.Menu {
 		hub, ok := index[m.URL]
-		if !ok || hub == 0 || vague(m.Name) && !opening[plain.Key(m.Name)] || step[plain.Key(m.Name)] {
+		if !ok || hub == 0 || vague(m.Name) && !opening[plain.Key(m.Name)] || isStep(m.Name) {
 			continue
 		}
 		var to []int

@@ -26,6 +26,12 @@ func quoted(p *Page) []bool {
 	heads, cells, under := 0, false, false
 	last, before := -1, -1 // the last two blocks with text
 	link := func(i int) bool { return i >= 0 && blocks[i].Links >= 90 }
+	titles := 0 // that are links: one may be the site's name, several are those of posts
+	for i, b := range blocks {
+		if b.Kind == htmlpage.Title && link(i) {
+			titles++
+		}
+	}
 	for i, b := range blocks {
 		if b.Kind == htmlpage.Omitted {
 			continue
@@ -33,9 +39,11 @@ func quoted(p *Page) []bool {
 		own := false // it has the link in it
 		cells = cells && b.Kind == htmlpage.Cell
 		switch b.Kind {
-		case htmlpage.Title:
-			under = false
-		case htmlpage.Heading, htmlpage.Term:
+		case htmlpage.Title, htmlpage.Heading, htmlpage.Term:
+			if b.Kind == htmlpage.Title && titles < leastQuoted {
+				under = false
+				break
+			}
 			under = link(i) && plain.Key(b.Text) != plain.Key(p.Title)
 		case htmlpage.Cell:
 			out[i] = (cells || under) && !link(i)

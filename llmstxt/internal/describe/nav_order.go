@@ -3,6 +3,7 @@ package describe
 import (
 	"slices"
 
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
@@ -39,16 +40,11 @@ func navOrder(pages []Page, index map[string]int, parts map[string][]string) []s
 	for i := range pages {
 		count[pages[i].Section]++
 	}
-	named := 0
-	for _, g := range pages[0].Evidence.Nav {
-		if count[g.Name] > 0 {
-			named++
-		}
-	}
+	nav, named := sideBar(pages, count)
 	first, last := 0, 0
 	lists := func() {
 		first = len(names)
-		for _, g := range pages[0].Evidence.Nav {
+		for _, g := range nav {
 			if count[g.Name] > 0 {
 				add(g.Name)
 			}
@@ -84,6 +80,32 @@ func navOrder(pages []Page, index map[string]int, parts map[string][]string) []s
 	}
 	return names
 }
+
+// sideBar is the lists of the base page, and how many sections they name. Where they name none, it is
+// those of the first page whose lists name most sections: a start page that greets may have no bar
+// beside it, as all others have.
+func sideBar(pages []Page, count map[string]int) (nav []htmlpage.Group, named int) {
+	for hubs, i := 0, 0; i < len(pages) && hubs < maxHubs; i++ {
+		lists := pages[i].Evidence.Nav
+		if lists == nil || i > 0 && (pages[i].Secondary || pages[i].Depth > 1) {
+			continue
+		}
+		hubs++
+		n := 0
+		for _, g := range lists {
+			if count[g.Name] > 0 {
+				n++
+			}
+		}
+		if i == 0 && n > 0 || n > 1 && n*2 > len(count)-1 {
+			return lists, n
+		}
+	}
+	return pages[0].Evidence.Nav, 0
+}
+
+// maxHubs is how many pages with lists are looked at.
+const maxHubs = 20
 
 // among moves the sections that stand behind those of the lists, names[first:last], to
 // where the base page has their links: a book's contents may have lists in some of its

@@ -310,7 +310,7 @@ func menuNames(menu []htmlpage.Entry, dir string) map[string]string {
 		if err != nil {
 			continue
 		}
-		if rest, ok := strings.CutPrefix(u.Path, dir); ok && !step[plain.Key(m.Name)] && !isStepTo(m) && !vague(m.Name) {
+		if rest, ok := strings.CutPrefix(u.Path, dir); ok && !isStep(m.Name) && !isStepTo(m) && !vague(m.Name) {
 			seg, _, _ := strings.Cut(rest, "/")
 			names[seg] = m.Name
 			count[seg]++
@@ -327,7 +327,12 @@ func menuNames(menu []htmlpage.Entry, dir string) map[string]string {
 // isStepTo reports a link to the next page that is named by the word for that and the page's name.
 func isStepTo(m htmlpage.Entry) bool {
 	word, name, ok := strings.Cut(m.Name, " ")
-	return ok && step[plain.Key(word)] && plain.Key(name) == plain.Key(urlTitle(m.URL))
+	return ok && isStep(word) && plain.Key(name) == plain.Key(urlTitle(m.URL))
+}
+
+// isStep reports a word for the page that comes next, with its arrow or without: "Next »".
+func isStep(name string) bool {
+	return step[plain.Key(strings.Trim(name, "«»‹›←→⟵⟶⇐⇒❮❯◀▶◂▸◄►❬❭〈〉 \u00a0"))]
 }
 
 // step are words for the page that comes next and others like it, which name no

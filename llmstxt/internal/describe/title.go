@@ -32,6 +32,7 @@ func setTitles(pages []Page) affixes {
 	}
 	a := findAffixes(raw)
 	count, own := map[string]int{}, ownHeadings(pages)
+	setAside(pages, own, a)
 	headings := map[string]int{}
 	for _, h := range own {
 		headings[h]++
@@ -49,7 +50,10 @@ func setTitles(pages []Page) affixes {
 			said = withoutCrumb(beforeName(said, pages[0].Title), own[i], p.Evidence.Crumbs)
 		}
 		if p.Title = said; said == "" {
-			if p.Title = own[i]; p.Title == "" || isComment(p.Title) || placeholder(p.Evidence.Title) || byGenerator(p.Title) {
+			if p.Title = own[i]; a.alone(p.Evidence.Title) {
+				p.Title = firstHeading(p.Evidence.Blocks) // the first section is not the page
+			}
+			if p.Title == "" || isComment(p.Title) || placeholder(p.Evidence.Title) || byGenerator(p.Title) {
 				p.Title = urlTitle(p.URL)
 			}
 		} else {
@@ -262,6 +266,43 @@ func ownHeadings(pages []Page) []string {
 	return own
 }
 
+// setAside takes the heading from a page that is titled with the site's name, as the further pages of a
+// blog's list of posts are, if it is a link and the title of another page.
+func setAside(pages []Page, own []string, a affixes) {
+	titles := map[string]int{}
+	for i := range pages {
+		titles[plain.Key(a.own(pages[i].Evidence.Title))]++
+	}
+	for i := 1; i < len(pages); i++ {
+		if h := plain.Key(own[i]); h != "" && titles[h] > 0 && h != plain.Key(a.own(pages[i].Evidence.Title)) && headingIsLink(pages[i].Evidence.Blocks, own[i]) {
+			own[i] = ""
+		}
+	}
+}
+
+// headingIsLink reports the first heading with some words to be a link.
+func headingIsLink(blocks []htmlpage.Block, text string) bool {
+	for _, b := range blocks {
+		if (b.Kind == htmlpage.Title || b.Kind == htmlpage.Heading) && b.Text == text {
+			return b.Links >= 90
+		}
+	}
+	return false
+}
+
+// firstHeading is the first heading if it is of the first level.
+func firstHeading(blocks []htmlpage.Block) string {
+	for _, b := range blocks {
+		switch b.Kind {
+		case htmlpage.Title:
+			return b.Text
+		case htmlpage.Heading:
+			return ""
+		}
+	}
+	return ""
+}
+
 // heading is the first heading of the main content.
 func heading(e *htmlpage.Evidence) string {
 	return cmp.Or(firstOf(e.Blocks, htmlpage.Title), firstOf(e.Blocks, htmlpage.Heading))
@@ -290,10 +331,11 @@ func urlTitle(raw string) string {
 	if last == "/" || last == "." || last == "" {
 		return u.Host
 	}
-	if t := segmentTitle(last); t != "" {
-		return t
+	t := segmentTitle(last)
+	if before := path.Base(path.Dir(p)); t != "" && strings.Trim(t, "0123456789") == "" && counted[before] {
+		return segmentTitle(before) + " " + t // "/page/2"
 	}
-	return u.Host
+	return cmp.Or(t, u.Host)
 }
 
 // isIndex reports the file that stands for its folder: "index.html", "index.en.html". TypeDoc's
