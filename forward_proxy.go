@@ -135,27 +135,6 @@ func (g *Gateway) serveAbsolute(w http.ResponseWriter, r *http.Request, uri stri
 	}
 }
 
-// kindByURL returns the kind of a request that names its target by a URL.
-func kindByURL(r *http.Request) Kind {
-	if opening.IsWebSocket(r) {
-		return KindRelay
-	}
-	return KindHTTP
-}
-
-// passOn serves a request whose target is known. Its error is why no session has begun.
-func (g *Gateway) passOn(w http.ResponseWriter, r *http.Request, kind Kind, to *pathform.Request) error {
-	if kind != KindRelay {
-		return g.forward(w, r, to)
-	}
-	s, err := g.enter(r.Context(), kind)
-	if err == nil {
-		defer s.abandonOnPanic()
-		g.relayByPath(s, w, r, to)
-	}
-	return err
-}
-
 // ServeSOCKS serves the forward proxy as SOCKS5 (RFC 1928) on l until the
 // caller closes l; it then returns nil. Any other error of l's is returned. A
 // connection of l's that is a [KeyShownConn] is told once its client has shown

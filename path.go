@@ -65,6 +65,27 @@ func (g *Gateway) PathForm() http.Handler {
 	})
 }
 
+// kindByURL returns the kind of a request that names its target by a URL.
+func kindByURL(r *http.Request) Kind {
+	if opening.IsWebSocket(r) {
+		return KindRelay
+	}
+	return KindHTTP
+}
+
+// passOn serves a request whose target is known. Its error is why no session has begun.
+func (g *Gateway) passOn(w http.ResponseWriter, r *http.Request, kind Kind, to *pathform.Request) error {
+	if kind != KindRelay {
+		return g.forward(w, r, to)
+	}
+	s, err := g.enter(r.Context(), kind)
+	if err == nil {
+		defer s.abandonOnPanic()
+		g.relayByPath(s, w, r, to)
+	}
+	return err
+}
+
 // IsPathForm reports whether a request is one for [Gateway.PathForm]: whether its path
 // begins with /to/.
 func IsPathForm(r *http.Request) bool { return pathform.IsPath(r.RequestURI) }
@@ -361,7 +382,7 @@ type countedBody struct {
 
 // Ready reports whether bytes of the body are known to have come.
 func (b *countedBody) Ready() bool {
-	ahead, ok := b.ReadCloser.(interface{ Ready() bool })
+	ahead, ok := b.ReadCloser.(forward.Ahead)
 	return ok && ahead.Ready()
 }
 

@@ -162,17 +162,14 @@ func (c *crawler) leavesToAnother(ctx context.Context, e *entry, r *result) bool
 
 // leavesDuplicate leaves out what says the same as an earlier page.
 func (c *crawler) leavesDuplicate(ctx context.Context, e *entry, r *result) bool {
-	first := c.same(r)
-	if first == "" {
+	switch first := c.same(r); {
+	case first == "":
 		return false
+	case c.isNowhere(ctx, e, r, first):
+		c.pass(ctx, e, notFoundAs200)
+	default:
+		c.pass(ctx, e, c.sameAs(e, first))
 	}
-	why := &skipError{Reason: SkipDuplicate, Detail: "same as " + first}
-	if c.isNowhere(ctx, e, r, first) {
-		why = notFoundAs200
-	} else {
-		c.alias[e.key] = first // menus may lead to either
-	}
-	c.pass(ctx, e, why)
 	return true
 }
 
@@ -191,8 +188,7 @@ func (c *crawler) leavesTool(ctx context.Context, e *entry, r *result) bool {
 func (c *crawler) leavesByTwin(ctx context.Context, e *entry, r *result) bool {
 	switch first := c.same(r); {
 	case first != "":
-		c.alias[e.key] = first
-		c.pass(ctx, e, &skipError{Reason: SkipDuplicate, Detail: "same as " + first})
+		c.pass(ctx, e, c.sameAs(e, first))
 	case c.isWhatNothingGets(ctx, e, r), c.answersAll(ctx, e, r):
 		c.pass(ctx, e, notFoundAs200)
 	default:
@@ -318,7 +314,7 @@ func (c *crawler) pass(ctx context.Context, e *entry, why *skipError) {
 		if first := c.same(r); first != "" {
 			fb.state, fb.said = passed, true
 			c.settlePath(fb)
-			c.skip(fb.key, &skipError{Reason: SkipDuplicate, Detail: "same as " + first})
+			c.skip(fb.key, c.sameAs(fb, first))
 		} else {
 			c.commitPage(ctx, fb, r)
 		}

@@ -78,7 +78,7 @@ func (c *crawler) settleForm(ctx context.Context, e, place *entry) {
 		return
 	}
 	if first := c.same(r); first != "" {
-		c.pass(ctx, f, &skipError{Reason: SkipDuplicate, Detail: "same as " + first})
+		c.pass(ctx, f, c.sameAs(f, first))
 		return
 	}
 	if c.missing() <= 0 {

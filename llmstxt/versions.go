@@ -94,6 +94,13 @@ func (c *crawler) leftFor(e, page *entry, why Reason) *skipError {
 	return &skipError{Reason: why, Detail: "is canonically " + page.key}
 }
 
+// sameAs says that e is left out because an earlier page says the same. Menus may lead to
+// either.
+func (c *crawler) sameAs(e *entry, first string) *skipError {
+	c.alias[e.key] = first
+	return &skipError{Reason: SkipDuplicate, Detail: "same as " + first}
+}
+
 // saidElsewhere reports a page that is left out because another in the result says the same.
 // A redirect does not: lost visitors are led to the start page, too.
 func (e *skipError) saidElsewhere() bool {
