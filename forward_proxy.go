@@ -110,7 +110,10 @@ func isForeign(r *http.Request) bool {
 // serveAbsolute serves a request for an absolute URL: the path form's way, with
 // nothing rewritten.
 func (g *Gateway) serveAbsolute(w http.ResponseWriter, r *http.Request, uri string) {
-	kind := kindByURL(r)
+	kind, serve := KindHTTP, (*Gateway).forward
+	if opening.IsWebSocket(r) {
+		kind, serve = KindRelay, (*Gateway).relayByPath
+	}
 	user, _ := pathform.ProxyUser(r)
 	options, err := pathform.UserOptions(user)
 	var to *pathform.Request
@@ -127,7 +130,7 @@ func (g *Gateway) serveAbsolute(w http.ResponseWriter, r *http.Request, uri stri
 		}
 	}
 	if err == nil {
-		err = g.passOn(w, r, kind, to)
+		err = serve(g, w, r, to)
 	}
 	if err != nil {
 		g.refused(r.Context(), kind, g.o.ClientAddr(r), err)

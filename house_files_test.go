@@ -22,7 +22,7 @@ func TestHandlers_OfEachFile_UseNoHelpersOfAnother(t *testing.T) {
 	}
 	handsOn := map[string][]string{ // story, and where it sends whole requests
 		"path":  {"relay.relayByPath"},
-		"proxy": {"path.kindByURL", "path.passOn", "tunnel."},
+		"proxy": {"path.forward", "relay.relayByPath", "tunnel."},
 	}
 	fset := token.NewFileSet()
 	var files []*ast.File
@@ -61,7 +61,7 @@ func TestHandlers_OfEachFile_UseNoHelpersOfAnother(t *testing.T) {
 			t.Errorf("%s uses %s of %s", fset.Position(ident.Pos()), object.Name(), fset.Position(object.Pos()).Filename)
 		}
 	}
-	for _, want := range []string{"path relay.relayByPath", "proxy path.passOn", "proxy tunnel.serveConnect"} {
+	for _, want := range []string{"path relay.relayByPath", "proxy path.forward", "proxy tunnel.serveConnect"} {
 		if !used[want] {
 			t.Errorf("found no use %q: the rule would hold for nothing", want)
 		}

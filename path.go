@@ -50,40 +50,22 @@ func (g *Gateway) PathForm() http.Handler {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		kind := kindByURL(r)
+		kind, serve := KindHTTP, (*Gateway).forward
+		if opening.IsWebSocket(r) {
+			kind, serve = KindRelay, (*Gateway).relayByPath
+		}
 		to, err := pathform.Parse(r.RequestURI)
 		if err == nil && kind == KindRelay {
 			err = opening.Check(w, r)
 		}
 		if err == nil {
-			err = g.passOn(w, r, kind, to)
+			err = serve(g, w, r, to)
 		}
 		if err != nil {
 			g.refused(r.Context(), kind, g.o.ClientAddr(r), err)
 			g.failPath(w, r, err)
 		}
 	})
-}
-
-// kindByURL returns the kind of a request that names its target by a URL.
-func kindByURL(r *http.Request) Kind {
-	if opening.IsWebSocket(r) {
-		return KindRelay
-	}
-	return KindHTTP
-}
-
-// passOn serves a request whose target is known. Its error is why no session has begun.
-func (g *Gateway) passOn(w http.ResponseWriter, r *http.Request, kind Kind, to *pathform.Request) error {
-	if kind != KindRelay {
-		return g.forward(w, r, to)
-	}
-	s, err := g.enter(r.Context(), kind)
-	if err == nil {
-		defer s.abandonOnPanic()
-		g.relayByPath(s, w, r, to)
-	}
-	return err
 }
 
 // IsPathForm reports whether a request is one for [Gateway.PathForm]: whether its path
@@ -378,12 +360,6 @@ func (f *forwarding) moved(n int, count *atomic.Int64) {
 type countedBody struct {
 	io.ReadCloser
 	f *forwarding
-}
-
-// Ready reports whether bytes of the body are known to have come.
-func (b *countedBody) Ready() bool {
-	ahead, ok := b.ReadCloser.(forward.Ahead)
-	return ok && ahead.Ready()
 }
 
 func (b *countedBody) Read(p []byte) (int, error) {

@@ -186,10 +186,15 @@ func (g *Gateway) readDirectAuth(r *http.Request, q *request.Direct) (_ requestA
 }
 
 // relayByPath serves a WebSocket of the path form, or for an absolute URL: the direct form, with nothing
-// taken out of the query and with the client's own headers.
-func (g *Gateway) relayByPath(s *session, w http.ResponseWriter, r *http.Request, to *pathform.Request) {
+// taken out of the query and with the client's own headers. Its error is why no session has begun.
+func (g *Gateway) relayByPath(w http.ResponseWriter, r *http.Request, to *pathform.Request) error {
+	s, err := g.enter(r.Context(), KindRelay)
+	if err != nil {
+		return err
+	}
+	defer s.abandonOnPanic()
 	p := &relayed{}
-	err := g.connectFirst(s, r, p, func(ctx context.Context) error {
+	err = g.connectFirst(s, r, p, func(ctx context.Context) error {
 		header := r.Header.Clone()
 		seen, err := g.readPathAuth(r, to, header)
 		seen.bucket = BucketHTTP
@@ -212,13 +217,14 @@ func (g *Gateway) relayByPath(s *session, w http.ResponseWriter, r *http.Request
 			g.failForm(w, r, to, err)
 		}
 		s.endUnconnected(p, err)
-		return
+		return nil
 	}
 	h := p.target.Header.Clone()
 	to.Incoming(h, answer)
 	delete(h, "Content-Type")
 	maps.Copy(w.Header(), h)
 	g.join(s, w, r, p)
+	return nil
 }
 
 // passWhole answers as the target answered the upgrade.

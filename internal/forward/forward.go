@@ -313,10 +313,6 @@ var (
 	large = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
 )
 
-// Ahead is a body that may have come ahead of being read: Ready reports whether bytes
-// of it are there, so that Read need not wait.
-type Ahead interface{ Ready() bool }
-
 // copyBody copies the body, each piece of it flushed.
 func (r *request) copyBody(resp *http.Response) error {
 	if resp.Body == http.NoBody {
@@ -324,11 +320,7 @@ func (r *request) copyBody(resp *http.Response) error {
 	}
 	head := &r.head
 	head.rc, head.body, head.panics = *http.NewResponseController(r.w), resp.Body, &r.elsewhere
-	if ahead, ok := resp.Body.(Ahead); ok && ahead.Ready() {
-		head.gone = true // with what has come of the body
-	} else {
-		head.timer = time.AfterFunc(headWaits, head.late)
-	}
+	head.timer = time.AfterFunc(headWaits, head.late)
 	defer head.leave()
 	first := small.Get().(*[smallBuffer]byte)
 	defer small.Put(first)

@@ -254,12 +254,6 @@ func (x *exchange) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// Ready reports whether bytes of the body have come, so that Read need not wait. It is for
-// the goroutine that reads.
-func (x *exchange) Ready() bool {
-	return !x.ended.Load() && !x.chunks.on && x.c.r.Buffered() > 0
-}
-
 // readTrailer reads what follows the last chunk. Its error is io.EOF when that is all.
 func (x *exchange) readTrailer() error {
 	x.c.left = MaxHead
