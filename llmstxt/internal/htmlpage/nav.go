@@ -201,7 +201,7 @@ func Nameless(name string) bool {
 
 // nameless are headings of lists of links that say what they are, and not of what.
 var nameless = plain.Set(`navigation sitenavigation mainnavigation pagenavigation mainmenu sitemenu menu jumpto indexentry documentationoverview
-	togglenavigation togglemenu togglesidebar togglenavbar opennavigation shownavigation openmenu showmenu quicklinks links share sharethis seealso related relatedtopics relatedpages search quicksearch navegación navegação navigazione navigatie
+	togglenavigation togglemenu togglesidebar togglenavbar opennavigation shownavigation openmenu showmenu quicklinks links share sharethis seealso related relatedtopics relatedpages relatedposts relatedarticles recentposts latestposts popularposts search quicksearch navegación navegação navigazione navigatie
 	навигация навігація nawigacja navigace navigáció navigasjon navigering 导航 導航 ナビゲーション 탐색 menü menú меню 菜单 選單 メニュー 메뉴 ` + ofContents)
 
 // namesContents reports the heading of a list of the page's own parts.

@@ -63,3 +63,18 @@ func TestMarkdown_LinksInARow_AreParted(t *testing.T) {
 		"<p><a href=a>Pot</a><span>s</span> of clay</p>":                                                            "[Pot](http://a.test/a)s of clay\n",
 	})
 }
+
+// What a blog's bar calls its lists of posts names no part of the site.
+func TestNavigation_ListsOfPostsInASideBar_NameNothing(t *testing.T) {
+	bar := ""
+	for i, name := range []string{"Recent posts", "Latest Posts", "Popular posts", "Related articles"} {
+		bar += fmt.Sprintf("<h4>%s</h4><a href=/%d0>One</a> <a href=/%d1>Two</a>", name, i, i)
+	}
+	var n htmlpage.Navigation
+	for _, l := range parse(t, "<title>Tea</title><aside>"+bar+"</aside><main><h1>Tea</h1><p>Tea is made of leaves and hot water.</p></main>").Links {
+		n.Add(l.Href, l.Lists)
+	}
+	if got := n.Groups(); got != nil {
+		t.Errorf("%v, want none", got)
+	}
+}
