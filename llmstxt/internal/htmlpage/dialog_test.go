@@ -38,7 +38,7 @@ func TestMarkdown_Dialogs_AreLeftOutOnlyIfTheyAreThePages(t *testing.T) {
 // Words for screen readers are known with a site's prefix of all class names.
 func TestMarkdown_PrefixedClasses_AreKnown(t *testing.T) {
 	for class, seen := range map[string]bool{"sr-only": false, "_sr-only _select-none": false, "nx-sr-only": false, "x:sr-only": false, "a tw-sr-only": false,
-		"md:sr-only": true, "focus:sr-only": true, "not-sr-only": true, "focus:not-sr-only": true, "sr-onlyx": true, "lg:sr-only": true} {
+		"md:sr-only": true, "focus:sr-only": true, "not-sr-only": true, "focus:not-sr-only": true, "sr-onlyx": true, "lg:sr-only": true, "2xl:sr-only": true, "xs:sr-only": true, "un-sr-only": true} {
 		page := "<title>x</title><main><p>Read <a href=a>the manual<span class='" + class + "'> (opens in a new tab)</span></a> first.</p></main>"
 		if got := strings.Contains(markdown(t, page), "opens"); got != seen {
 			t.Errorf("%s: %v in Markdown", class, got)

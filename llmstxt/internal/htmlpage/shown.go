@@ -39,7 +39,7 @@ func forScreenReaders(tag atom.Atom, class string) bool {
 func isPrefix(s string) bool {
 	name := strings.TrimRight(s, "-:_")
 	switch name {
-	case "sm", "md", "lg", "xl", "not":
+	case "xs", "sm", "md", "lg", "xl", "2xl", "3xl", "4xl", "ltr", "rtl", "odd", "not", "no", "un":
 		return false
 	}
 	return name != s && len(name) <= 3 && !strings.ContainsAny(name, "-:_")
