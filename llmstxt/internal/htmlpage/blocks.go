@@ -97,7 +97,9 @@ type walker struct {
 	kind     BlockKind // of the text being gathered
 	text     []byte
 	links    int // bytes of it inside links
-	question int // the block, from 1, that asks what the reader thinks of the page
+	asking   int // the block, from 1, that may ask what the reader thinks of the page
+	question int // the same, and two controls answer it
+	control  int // bytes of text before the last control
 	steps    int // of these, links to the next page, the one above and others like them
 	step     int // depth of such links
 	codes    int // bytes of it inside code

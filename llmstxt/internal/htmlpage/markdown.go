@@ -115,7 +115,8 @@ type marker struct {
 	signIs      string // and its sign
 	codeEnd     int    // where the last inline code ends in the line, if it has a single sign
 	label       string // what the element opened last is called
-	question    int    // behind where one begins that asks what the reader thinks of the page
+	asking      int    // behind where one begins that may ask what the reader thinks of the page
+	question    int    // the same, and two controls answer it
 	control     int    // bytes of text before the last control
 	last        int    // where the last block begins in out
 	spanEnd     int    // where the last <span> or link ends in the page

@@ -13,8 +13,8 @@ import (
 )
 
 // What a site says below each page of the page and asks of its readers: who has written it, when
-// it was changed, where to edit it, whether it helped, what comes next. Its class names say so, or a question that
-// buttons answer:
+// it was changed, where to edit it, whether it helped, what comes next. Its class names say so, or
+// a question that two or more controls answer:
 //
 //	<div class="page-last-updated">Updated <time>3 May</time></div>
 //	<p>Was this page helpful?</p> <button>Yes</button> <button>No</button>
@@ -23,6 +23,7 @@ const (
 	maxService     = 4 << 10 // bytes of such an element, with its tags
 	maxServiceText = 300     // of its words
 	maxQuestion    = 120
+	maxAnswer      = 12  // of what stands between two controls
 	maxLooked      = 4   // times the length of a page, that is looked at for such elements
 	maxNodes       = 200 // in one
 )
@@ -41,7 +42,13 @@ func isService(class string) bool {
 // notPrinted reports the class of what is left out where a page is printed: Tailwind's, with any
 // prefix, and Bootstrap's.
 func notPrinted(name string) bool {
-	return name == "d-print-none" || name == "hidden-print" || name == "no-print" || strings.HasSuffix(name, "hidden") && strings.Contains(name, "print:")
+	switch name {
+	case "d-print-none", "hidden-print", "no-print":
+		return true
+	}
+	when, what, _ := strings.Cut(name, "print:")
+	prefix, ok := strings.CutSuffix(what, "hidden")
+	return ok && (when == "" || isPrefix(when)) && (prefix == "" || isPrefix(prefix))
 }
 
 // servicePairs are words of a name of which the second, at the end of the name or before a word
@@ -97,44 +104,83 @@ func (l *lexer) service(tag atom.Atom, class string) bool {
 	}
 	look := lexer{page: l.page[:min(len(l.page), l.pos+maxService)], pos: l.pos}
 	defer func() { l.ahead += look.pos - l.pos }()
-	said, depth := 0, 1
-	for kind := look.next(); kind != endOfPage && said <= maxServiceText; kind = look.next() {
+	var says serviceText
+	depth := 1
+	for kind := look.next(); kind != endOfPage && says.size <= maxServiceText; kind = look.next() {
 		switch {
 		case kind == textToken:
-			said += len(bytes.TrimSpace(look.bytes()))
+			says.text(string(bytes.TrimSpace(look.bytes())))
 		case kind == startTag && barsService(look.tag):
 			return false
 		case kind == startTag && look.tag == tag:
 			depth++
 		case kind == endTag && look.tag == tag:
 			if depth--; depth == 0 {
-				return true
+				return says.fits(class)
 			}
+		case kind == startTag:
+			says.element(look.tag)
 		}
 	}
 	return false
 }
 
+// serviceText is what such an element says.
+type serviceText struct {
+	size     int
+	sentence bool
+	offers   bool // a link, a control, a question or a number
+}
+
+func (s *serviceText) text(t string) {
+	s.size += len(t)
+	s.sentence = s.sentence || endsSentence(t)
+	s.offers = s.offers || strings.ContainsAny(t, "0123456789?？")
+}
+
+func (s *serviceText) element(tag atom.Atom) {
+	switch tag {
+	case atom.A, atom.Time, atom.Button, atom.Input:
+		s.offers = true
+	}
+}
+
+// fits reports whether an element of this class can say that. A sentence is documentation if the
+// class says only that it is not printed, or if nothing is offered with it.
+func (s *serviceText) fits(class string) bool {
+	return s.size <= maxServiceText && (!s.sentence || s.offers && slices.ContainsFunc(strings.Fields(class), serves))
+}
+
 func barsService(tag atom.Atom) bool {
 	switch tag {
-	case atom.H1, atom.H2, atom.H3, atom.Pre, atom.Table, atom.Article, atom.Main:
+	case atom.H1, atom.H2, atom.H3, atom.Pre, atom.Code, atom.Kbd, atom.Table, atom.Ol, atom.Dl, atom.Article, atom.Main:
 		return true
 	}
 	return false
 }
 
+func endsSentence(text string) bool {
+	return strings.HasSuffix(text, ".") || strings.HasSuffix(text, "。")
+}
+
 // isServiceNode is service of an element of a tree.
 func isServiceNode(n *html.Node) bool {
-	if !mayServe(n.DataAtom) || !isService(attr(n, "class")) {
+	class := attr(n, "class")
+	if !mayServe(n.DataAtom) || !isService(class) {
 		return false
 	}
+	var says serviceText
 	nodes := 0
 	for c := range n.Descendants() {
 		if nodes++; nodes > maxNodes || barsService(c.DataAtom) {
 			return false
 		}
+		if c.Type == html.TextNode {
+			says.text(strings.TrimSpace(c.Data))
+		}
+		says.element(c.DataAtom)
 	}
-	return len(plain.OneLine(nodeText(n))) <= maxServiceText
+	return says.fits(class)
 }
 
 // helped are questions whether a page was of use, in the languages that help centres have most.
@@ -146,13 +192,25 @@ func asksOpinion(text string) bool {
 	return len(text) <= maxQuestion && (strings.HasSuffix(text, "?") || strings.HasSuffix(text, "？") || strings.HasSuffix(text, "か。")) && helped.MatchString(text)
 }
 
-// asked notes a control: what stands before it may be such a question.
+// thanked are thanks for an answer.
+var thanked = regexp.MustCompile(`(?i)\b(?:thank|danke|merci|gracias|obrigad|grazie|bedankt|dank u|děkuj|dzięku|tack)|спасибо|ありがとう|谢谢|感谢|感謝|謝謝|감사`)
+
+// endsPage reports a text that may stand behind such a question: no sentence but thanks.
+func endsPage(text string) bool {
+	return !endsSentence(strings.TrimRight(text, " *_")) || thanked.MatchString(text)
+}
+
+// asked notes a control: what stands before it may be such a question, and a second control
+// without more than a word between is the other answer.
 func (m *marker) asked() {
-	if now := len(m.out) + len(m.line); m.control == now {
+	now := len(m.out) + len(m.line)
+	if between := now - m.control; m.asking > 0 && between <= maxAnswer {
+		m.question, m.control = m.asking, now
+		return
+	} else if between == 0 {
 		return // nothing has come since the last one
-	} else {
-		m.control = now
 	}
+	m.control, m.asking = now, 0
 	text, at := m.line, len(m.out)
 	if len(bytes.TrimSpace(text)) == 0 {
 		if at = min(m.last, at); len(m.out)-at > maxQuestion {
@@ -160,31 +218,44 @@ func (m *marker) asked() {
 		}
 		text = m.out[at:]
 	}
-	if m.table == nil && len(text) <= maxQuestion && asksOpinion(string(bytes.TrimLeft(bytes.TrimSpace(text), "#>-* "))) {
-		m.question = at + 1
+	if m.table == nil && len(m.levels) == 0 && len(text) <= maxQuestion && asksOpinion(string(bytes.TrimLeft(bytes.TrimSpace(text), "#>-* "))) {
+		m.asking = at + 1
 	}
 }
 
 // dropQuestion takes such a question back if nothing but what belongs to it stands behind it.
 func (m *marker) dropQuestion() {
-	if at := m.question - 1; at >= 0 && at < len(m.out) && !m.cut && len(m.out)-at <= maxServiceText && !bytes.Contains(bytes.TrimSpace(m.out[at:]), []byte("\n#")) {
-		m.out = bytes.TrimRight(m.out[:at], "\n")
-		m.out = bytes.TrimRight(bytes.TrimSuffix(m.out, []byte("\n\n---")), "\n")
-		if len(m.out) > 0 {
-			m.out = append(m.out, '\n')
+	at := m.question - 1
+	if at < 0 || at >= len(m.out) || m.cut || len(m.out)-at > maxServiceText {
+		return
+	}
+	for i, line := range strings.Split(strings.TrimSpace(string(m.out[at:])), "\n") {
+		if i > 0 && (strings.HasPrefix(line, "#") || strings.HasPrefix(line, "```") || strings.HasPrefix(line, "|") || !endsPage(line)) {
+			return
 		}
+	}
+	m.out = bytes.TrimRight(m.out[:at], "\n")
+	m.out = bytes.TrimRight(bytes.TrimSuffix(m.out, []byte("\n\n---")), "\n")
+	if len(m.out) > 0 {
+		m.out = append(m.out, '\n')
 	}
 }
 
 // asked notes a control in the same way.
 func (w *walker) asked() {
-	text, at := plain.OneLine(string(w.text[:min(len(w.text), 2*maxQuestion)])), len(w.blocks)
+	now := w.size + len(w.text)
+	if between := now - w.control; w.asking > 0 && between <= maxAnswer {
+		w.question, w.control = w.asking, now
+		return
+	}
+	w.control, w.asking = now, 0
+	text, at, kind := plain.OneLine(string(w.text[:min(len(w.text), 2*maxQuestion)])), len(w.blocks), w.kind
 	if text == "" && at > 0 {
 		at--
-		text = w.blocks[at].Text
+		text, kind = w.blocks[at].Text, w.blocks[at].Kind
 	}
-	if asksOpinion(text) {
-		w.question = at + 1
+	if kind != Item && kind != Definition && kind != Term && kind != Cell && asksOpinion(text) {
+		w.asking = at + 1
 	}
 }
 
@@ -194,9 +265,9 @@ func (w *walker) dropQuestion() {
 		return
 	}
 	said := 0
-	for _, b := range w.blocks[at:] {
+	for i, b := range w.blocks[at:] {
 		said += len(b.Text)
-		if b.Kind == Omitted || b.Kind == Heading && said > len(b.Text) {
+		if b.Kind == Omitted || i > 0 && (b.Kind == Heading || !endsPage(b.Text)) {
 			return
 		}
 	}

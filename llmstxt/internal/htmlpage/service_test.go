@@ -18,6 +18,7 @@ func TestService_OfAPage_IsLeftOut(t *testing.T) {
 		"buttons":    `<hr><div><div><p>Was this page helpful?</p></div><div><button type=button>Yes</button> <button>No</button></div></div><footer>Imprint</footer>`,
 		"a line":     `<div>Did you find it helpful? <button>Yes</button><button>No</button></div><p>Thanks for telling us.</p>`,
 		"a heading":  `<h4>War diese Seite hilfreich?</h4><label><input type=radio name=a> Ja</label> <label><input type=radio name=a> Nein</label>`,
+		"not paper":  `<div class="d-print-none"><a href=/e>Edit</a></div><p class="x:print:hidden">Question? <a href=/q>Give us feedback →</a></p>`,
 		"Japanese":   `<div><span>このページは役に立ちましたか？</span><button>はい</button><button>いいえ</button></div>`,
 		"French":     `<p><strong>Cette page vous a-t-elle été utile&nbsp;?</strong></p><button>Oui</button><button>Non</button>`,
 	} {
@@ -48,9 +49,23 @@ func TestService_WhatAPageIsAbout_IsKept(t *testing.T) {
 		"<h1>Dates</h1><div class=last-updated><p>" + strings.Repeat("The date is that of the last commit. ", 10) + "</p></div>",
 		"<h1>Policy</h1><p>Last updated: 3 May 2024</p><p>We keep nothing.</p>",
 		"<h1>Thanks</h1><ul class=contributors><li>Ann<li>Bob</ul><div class=rating>Stars are given by readers.</div>",
+		"<h1>Widgets</h1><p>For instance:</p><p>Was this article helpful?</p><button>Copy</button><p>The answer stays in the session.</p>",
+		"<h1>Widgets</h1><p>Was this article helpful?</p><button>Yes</button><button>No</button><p>Both buttons send an event.</p>",
+		"<h1>Widgets</h1><p>Was this article helpful?</p><button>Yes</button><button>No</button><pre>ask()</pre>",
+		"<h1>FAQ</h1><h2>Is a timer useful? <button>Link</button></h2><p>Yes, for green tea.</p>",
+		"<h1>FAQ</h1><h3>Wann ist das hilfreich?</h3><button>Teilen</button><p>Bei jedem Fehler.</p>",
+		"<h1>FAQ</h1><p>この機能は役に立ちますか。</p><button>コピー</button><p>はい、役に立ちます。</p>",
+		"<h1>When is a cache useful?</h1><button>Share</button><p>When reads are more than writes.</p>",
+		"<h1>Forms</h1><p>Is a placeholder useful?</p><p><input placeholder=Name></p><p>It is not.</p>",
+		"<h1>Quiz</h1><ul><li>Which flag is useful?<ul><li><input type=radio>a<li><input type=radio>b</ul></ul>",
+		"<h1>Print</h1><p class='print:overflow-hidden'>Press Ctrl and P.</p><p class='not-print:hidden'>On paper</p>",
+		"<h1>Lids</h1><div class=d-print-none><p>Never open the lid.</p></div><p class='print:hidden'>Steam is hot.</p>",
+		"<h1>Lids</h1><div class=no-print>Never open the lid.</div>",
+		"<h1>Git</h1><div class=git-info><p>Clone the branch called main.</p></div><p class=last-updated-text>It holds the time.</p>",
+		"<h1>Wiki</h1><div class=edit-page><p>Open the page 7.</p><dl><dd>Type</dl></div><p class=doc-votes>See <kbd>1</kbd></p>",
 		"<h1>API</h1><div class=updated>The time of the last change.</div><div class=edit>Edits a pot.</div><div class=link-edit>Edits a link.</div>",
 	} {
-		got := strings.Join(strings.Fields(strings.NewReplacer("#", "", "- ", "").Replace(markdown(t, "<title>x</title><main>"+page+"</main>"))), " ")
+		got := strings.Join(strings.Fields(strings.NewReplacer("#", "", "- ", "", "`", "").Replace(markdown(t, "<title>x</title><main>"+page+"</main>"))), " ")
 		if want := shownText(page); got != want {
 			t.Errorf("%s:\n%s, want\n%s", page, got, want)
 		}
