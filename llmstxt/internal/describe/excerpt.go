@@ -142,6 +142,7 @@ type proseReader struct {
 
 	beginning  int  // the block with which the page begins, if it may be taken though it is short; else -1
 	paragraphs bool // the page has some that may be taken
+	noted      bool // and these are not only notes
 	begun      bool // what goes on with a sentence before it may be taken too
 	teasing    bool // the page has the beginnings of others
 	listed     bool // the items being read follow a sentence that leads to them
@@ -163,7 +164,9 @@ func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 	for i, b := range blocks {
 		if b.Kind == htmlpage.Paragraph && isProse(b) && !d.quotes(p, i) && !all(p.Sentences[i], drop) {
 			r.paragraphs = true
-			break
+			if r.noted = !isNote(b); r.noted {
+				break
+			}
 		}
 	}
 	// What goes on with a sentence that led to code says little without it.
@@ -195,6 +198,9 @@ func (r *proseReader) takes(i int) bool {
 	b := blocks[i]
 	if r.teasing && cutOff(b.Text) || r.d.quotes(r.page, i) {
 		return false // what another page says
+	}
+	if r.noted && len(r.out) == 0 && isNote(b) {
+		return false // the text says more
 	}
 	switch b.Kind {
 	case htmlpage.Omitted, htmlpage.Heading, htmlpage.Title, htmlpage.Term:

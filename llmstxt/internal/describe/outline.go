@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
@@ -190,7 +191,7 @@ func tagline(p *Page) string {
 	best := ""
 	for _, sep := range separatorsIn(p.Evidence.Title) {
 		for part := range strings.SplitSeq(p.Evidence.Title, sep) {
-			if part = strings.TrimSpace(part); part != p.Evidence.Title && worth(part) && strings.Count(part, " ") >= 3 && len(part) > len(best) {
+			if part = strings.TrimSpace(part); part != p.Evidence.Title && worth(part) && !onlyNames(part, p) && strings.Count(part, " ") >= 3 && len(part) > len(best) {
 				best = part
 			}
 		}
@@ -199,6 +200,27 @@ func tagline(p *Page) string {
 		return ""
 	}
 	return asSentence(best)
+}
+
+// onlyNames reports a part of a title that greets the reader, or is a name and the kind of its book:
+// "Welcome to the Kettle documentation!", "Kettle 9 9.18.2-1 documentation".
+func onlyNames(part string, p *Page) bool {
+	if welcomed(part) != "" {
+		return true
+	}
+	last := plain.Key(part[strings.LastIndexByte(part, ' ')+1:])
+	if !bookWords[last] || between[last] {
+		return false
+	}
+	for w := range strings.FieldsSeq(bareName(part)) {
+		if strings.ContainsAny(w, "0123456789") || between[w] {
+			continue
+		}
+		if r, _ := utf8.DecodeRuneInString(w); !unicode.IsUpper(r) && !hasWord(strings.ToLower(heading(p.Evidence)), w) {
+			return false
+		}
+	}
+	return true
 }
 
 // subtitle is what a base page has right behind its first heading: the site in a line.
@@ -210,7 +232,7 @@ func (d *describer) subtitle(p *Page) string {
 				break // it leads to a list
 			}
 			t := blocks[i+1].Text
-			if blocks[i+1].Kind == htmlpage.Paragraph && blocks[i+1].Links == 0 && worth(t) && wordy(t) && !names(t) && !leads(t) &&
+			if blocks[i+1].Kind == htmlpage.Paragraph && blocks[i+1].Links == 0 && worth(t) && wordy(t) && !names(t) && !areData(t) && !isNote(blocks[i+1]) && !leads(t) &&
 				!isLabel(t) && !formal(t) && !d.isCourtesy(p, p.Sentences[i+1][0]) && !motto(t) && !saysNothing(t, p.Title) && !all(p.Sentences[i+1], d.votes.repeated) && plain.Key(t) != plain.Key(p.Title) {
 				return asSentence(t)
 			}

@@ -19,7 +19,7 @@ func isProse(b htmlpage.Block) bool {
 	if n < 25 && !(spaceless(b.Text) && n >= 10) || b.Links > 75 {
 		return false
 	}
-	if !wordy(b.Text) || names(b.Text) || areFiles(b.Text) || !spaceless(b.Text) && strings.Count(b.Text, " ") < 3 {
+	if !wordy(b.Text) || names(b.Text) || areFiles(b.Text) || areData(b.Text) || !spaceless(b.Text) && strings.Count(b.Text, " ") < 3 {
 		return false
 	}
 	return plain.IsComplete(b.Text) || strings.HasSuffix(b.Text, ":") || n >= 80
@@ -30,7 +30,7 @@ func isProse(b htmlpage.Block) bool {
 // alone between the title and the next heading. Else it is -1.
 func beginning(blocks []htmlpage.Block) int {
 	i := slices.IndexFunc(blocks, func(b htmlpage.Block) bool {
-		return b.Kind != htmlpage.Heading && b.Kind != htmlpage.Title && b.Kind != htmlpage.Omitted
+		return b.Kind != htmlpage.Heading && b.Kind != htmlpage.Title && b.Kind != htmlpage.Omitted && !isNote(b)
 	})
 	if i < 1 || blocks[i].Kind != htmlpage.Paragraph || blocks[i].Links > 50 {
 		return -1
@@ -104,12 +104,15 @@ func lowerCase(s string) bool {
 // words are numbers or begin with a capital letter. "Revision 9.8 by J. Doe and E. Roe."
 // A whole sentence with a verb is not one: "Ada Doe, Eve Roe and Max Poe wrote Tea Pots."
 func names(s string) bool {
-	words, capital, says := 0, 0, false
+	words, capital, mails, says := 0, 0, 0, false
 	for w := range strings.FieldsSeq(s) {
 		words++
 		first, n := utf8.DecodeRuneInString(w)
 		second, _ := utf8.DecodeRuneInString(w[n:])
-		if unicode.IsDigit(first) || unicode.IsUpper(first) && !unicode.IsUpper(second) {
+		if isMail(w) {
+			mails++
+		}
+		if unicode.IsDigit(first) || unicode.IsUpper(first) && !unicode.IsUpper(second) || isMail(w) {
 			capital++
 		}
 		says = says || unicode.IsLower(first) && w == strings.ToLower(w) && !between[strings.Trim(w, ".,;:()")]
@@ -118,7 +121,13 @@ func names(s string) bool {
 		who, _, _ = strings.Cut(who, " ")
 		return who != "" && !lowerCase(who) && capital*2 >= words
 	}
-	return words >= 6 && capital*4 >= words*3 && !(says && plain.IsComplete(s))
+	return (words >= 6 || mails > 0) && capital*4 >= words*3 && !(says && plain.IsComplete(s))
+}
+
+// isMail reports an address of e-mail, in brackets or not: "<ada@tea.test>,".
+func isMail(w string) bool {
+	_, host, ok := strings.Cut(strings.Trim(w, "<>()[],;"), "@")
+	return ok && strings.Contains(host, ".")
 }
 
 // areFiles reports a list of the names of files: "lib/kettle.rb, lib/kettle/lid.rb".
@@ -132,6 +141,29 @@ func areFiles(s string) bool {
 	}
 	return files*4 >= words*3
 }
+
+// areData reports several data in a line, each with its name before it: "Pot: Oolong Author: Ada Lid: no".
+func areData(s string) bool {
+	n := strings.Count(s, ": ")
+	return n >= leastData && strings.Count(s, " ") < maxDatum*n && !plain.IsComplete(s)
+}
+
+const (
+	leastData = 3 // data in a line
+	maxDatum  = 5 // words of one and its name, on average
+)
+
+// isNote reports what an author sets apart from the text: in a box, or behind the word "Note".
+func isNote(b htmlpage.Block) bool {
+	return b.Boxed || b.Kind == htmlpage.Paragraph && noteLabels.MatchString(b.Text[:min(len(b.Text), maxNoteLabel)])
+}
+
+const maxNoteLabel = 40 // bytes of such a word and its colon
+
+// noteLabels matches the words with which notes begin.
+var noteLabels = regexp.MustCompile(`^(?i:(?:please |important |editor['’]s )?(?:note|notes|warning|caution|important|tip|hint|attention|notice|danger|deprecated|n\.?b\.?|` +
+	`hinweis|achtung|warnung|wichtig|anmerkung|tipp|remarque|avertissement|astuce|nota|aviso|advertencia|importante|atención|attenzione|avviso|opmerking|waarschuwing|uwaga|примечание|внимание|важно)\s?[:!]|` +
+	`(?:注意|注|备注|備註|警告|提示|重要|주의|참고)[:：])`)
 
 // between are the words in small letters that stand between names, or in them.
 var between = plain.Set(`a an the and or of by with from for to in on at as et al und von vom der die das den dem zu mit für

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"strings"
 	"sync"
-	"unicode"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -102,6 +101,7 @@ type walker struct {
 	control  int // bytes of text before the last control
 	steps    int // of these, links to the next page, the one above and others like them
 	step     int // depth of such links
+	boxes    int // with notes, that are open
 	codes    int // bytes of it inside code
 	link     int
 	code     int
@@ -151,7 +151,7 @@ func (w *walker) flush() {
 		return
 	}
 	w.size += len(t)
-	w.blocks = append(w.blocks, Block{Kind: kind, Text: safetext.Cut(t, maxBlock), Links: min(100, links*100/len(strings.TrimSpace(raw)))})
+	w.blocks = append(w.blocks, Block{Kind: kind, Text: safetext.Cut(t, maxBlock), Links: min(100, links*100/len(strings.TrimSpace(raw))), Boxed: w.boxes > 0})
 }
 
 func (w *walker) omit() {
@@ -219,6 +219,19 @@ func (w *walker) element(n *html.Node) {
 	if w.code == 0 && partsWords(w.text, n) {
 		w.text = append(w.text, ' ')
 	}
+	if w.boxes == 0 && isBox(n) {
+		w.flush()
+		w.boxes++
+		w.known(n)
+		w.flush()
+		w.boxes--
+		return
+	}
+	w.known(n)
+}
+
+// known walks an element by its kind.
+func (w *walker) known(n *html.Node) {
 	if kind, ok := w.blockKind(n); ok {
 		w.block(n, kind)
 		return
@@ -301,62 +314,6 @@ func (w *walker) blockKind(n *html.Node) (kind BlockKind, ok bool) {
 		return "", true
 	}
 	return "", false
-}
-
-func (w *walker) anchor(n *html.Node) {
-	if attr(n, "href") == "" {
-		w.children(n) // a place, not a link
-		return
-	}
-	t := plain.OneLine(nodeText(n))
-	if t == "" || t == "Link" || isPermalink(t) || strings.HasPrefix(attr(n, "href"), "#") && (namesPlace(t) && w.begins() || w.unfolds(n, t)) || w.more(attr(n, "href"), t) || continued(w.text) {
-		return
-	}
-	step := leadsOn(n)
-	if step {
-		w.steps++
-		w.step++
-		defer func() { w.step-- }()
-	}
-	before, blocks := len(w.text), len(w.blocks)
-	w.link++
-	w.children(n)
-	w.link--
-	if (len(w.text) > before || len(w.blocks) > blocks) && w.kind != Heading && w.kind != Title && !step {
-		w.addAnchor(attr(n, "href"), t)
-	}
-}
-
-// begins reports that the text is a heading, or that nothing of it has come yet.
-func (w *walker) begins() bool {
-	return w.kind == Heading || w.kind == Title || len(bytes.TrimSpace(w.text)) == 0
-}
-
-func (w *walker) addAnchor(href, t string) {
-	paired := strings.Contains(t, "<") && strings.Contains(t, ">") // "<stdio.h>: Files"
-	t = strings.TrimFunc(t, func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsSymbol(r) && !(paired && (r == '<' || r == '>'))
-	})
-	if len(t) < 2 || len(t) > 200 {
-		return
-	}
-	list := &w.anchors
-	if href == "" || href[0] == '#' || strings.Contains(href, "://") {
-		list = &w.outer
-	}
-	if len(*list) < maxAnchors {
-		*list = append(*list, strings.Clone(t)) // it may be a piece of the region
-	}
-}
-
-// contents takes only the links of a table of contents: on a page that has
-// nothing else they say what it is about.
-func (w *walker) contents(n *html.Node) {
-	for c := range n.Descendants() {
-		if c.DataAtom == atom.A {
-			w.addAnchor(attr(c, "href"), plain.OneLine(nodeText(c)))
-		}
-	}
 }
 
 func (w *walker) hidden(n *html.Node) bool {

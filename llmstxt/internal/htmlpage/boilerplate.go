@@ -115,7 +115,10 @@ func (s *scanner) container(tag atom.Atom) {
 	if s.skipDepth == 0 && (standsAside(tag, role, class, id, a[4], a[6]) && !(role == "tablist" && s.holdsPanels()) || namesDialog(class, id) && s.isDialog(tag, a[1], s.attrs("style")[0])) {
 		s.skip, s.skipDepth = tag, 1
 		s.nav.setSide(tag == atom.Aside || (class|id)&ofSide != 0)
+		s.categories, s.listedOnce = (class|id)&ofTopics != 0, false
 		s.foot = tag == atom.Footer || role == "contentinfo" || (class|id)&ofFoot != 0
+	} else if s.categories && hasWord(a[1], "hidden") {
+		s.categories = false // those of the wiki's own care
 	}
 }
 

@@ -19,6 +19,8 @@ const (
 	ofDialog                     // of what opens above the page
 	ofTool                       // of what somebody does there, as to search
 	ofSide                       // of the bar beside it
+	ofBox                        // of a box with a note, beside the text
+	ofTopics                     // of the list of the categories that the page has
 
 	ofSteps = ofNext | ofPrev
 	ofEdges = ofEdge | ofTOC | ofFront // what stands beside what a page is about
@@ -30,7 +32,7 @@ var subjects = func() map[string]subject {
 		ofEdge: `nav navbar navigation navheader navfooter navlinks subnav topnav sidenav docnav menu submenu sidebar
 		breadcrumb breadcrumbs footer pager pagination prevnext cookie cookies consent skiplink social
 		share sharing banner advert ads promo masthead topbar toolbar noprint comments related feedback newsletter copyright
-		searchbox footnotes headerlink editlink permalink online`,
+		searchbox footnotes headerlink editlink editsection secedit permalink online printfooter catlinks`,
 		ofTOC:   "toc tableofcontents",
 		ofFront: "legalnotice releaseinfo authorgroup revhistory",
 		ofMiddle: `content main body article page wrapper wrap container layout has with no document col row grid without
@@ -42,6 +44,9 @@ var subjects = func() map[string]subject {
 		ofDialog: "modal dialog offcanvas",
 		ofTool:   "settings preferences search login signin signup",
 		ofPrev:   "prev previous",
+		ofTopics: "catlinks",
+		ofBox: `admonition admonitionblock callout note notice tip hint warning caution important danger attention alert deprecated
+		versionadded versionchanged hatnote infobox ambox`,
 	} {
 		for word := range strings.FieldsSeq(words) {
 			of[word] |= s

@@ -1,10 +1,12 @@
 package htmlpage
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/plain"
+	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 )
 
@@ -69,6 +71,14 @@ func (s *scanner) addTopic(name string) {
 		return
 	}
 	*topics = append(*topics, name)
+}
+
+// namesSpace reports a link to a page in a space of a wiki that is named as the link is: "Parts" to
+// "/wiki/Category:Parts".
+func namesSpace(href, text string) bool {
+	page, err := url.PathUnescape(href[strings.LastIndexAny(href, "/=")+1:])
+	_, name, ok := strings.Cut(page, ":")
+	return err == nil && ok && name != "" && plain.Key(name) == plain.Key(html.UnescapeString(text))
 }
 
 // settleCrumbs takes the category for a breadcrumb where those of the page lead from the

@@ -19,6 +19,11 @@ var sourceForm = regexp.MustCompile(`^https?://[^?#]+/edit/[^/?#]+/[^?#]+\.(?:md
 // link with these words counts at other addresses of a forge, too.
 var offered = plain.Set(`improvethisdoc improvethispage viewsource editthispage editthispageongithub editthispageongitlab editongithub editongitlab editthisdoc editthisdocument`)
 
+// editsPart reports the class of the link with which wikis let a section be edited, beside its heading.
+func editsPart(class string) bool {
+	return strings.Contains(class, "edit") && hasWord(class, "editsection", "secedit")
+}
+
 var ofForge = regexp.MustCompile(`^https?://[^/?#]+/[^/?#]+/[^/?#]+/(?:[^?#]*/)?(?:edit|new|blob|tree|src)/`)
 
 // offersSource reports whether the link whose start tag was just read is such a one. If only a

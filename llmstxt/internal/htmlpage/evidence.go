@@ -64,6 +64,7 @@ type Block struct {
 	Kind  BlockKind `json:"k"`
 	Text  string    `json:"t,omitempty"` // one line
 	Links int       `json:"l,omitempty"` // percent of the text that is in links
+	Boxed bool      `json:"b,omitempty"` // it stands in a box with a note, beside the text
 }
 
 // BlockKind says what a Block was in the page.

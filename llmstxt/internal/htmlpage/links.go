@@ -180,6 +180,12 @@ func (s *scanner) nameLink() {
 			s.choose(l.Href, s.linkText, false)
 		}
 	}
+	if s.skipDepth > 0 && s.categories && s.link > 0 {
+		if s.listedOnce && s.lastHref >= 0 && len(s.topics) == 0 && namesSpace(s.Links[s.lastHref].Href, string(s.linkText)) {
+			s.addTopic(html.UnescapeString(string(s.linkText)))
+		}
+		s.listedOnce = true
+	}
 	if s.topical && s.link > 0 {
 		s.addTopic(html.UnescapeString(string(s.linkText)))
 	}

@@ -285,7 +285,7 @@ func (m *marker) hide(tag atom.Atom, closed bool) bool {
 	}
 	if tag == 0 || tag == atom.Span || tag == atom.P {
 		// VitePress has the name of the language above its code.
-		if (unseen || a[1] == "lang" && m.around != "" || leadsToSource(a[1])) && tag != 0 {
+		if (unseen || a[1] == "lang" && m.around != "" || leadsToSource(a[1]) || editsPart(a[1])) && tag != 0 {
 			m.skipping(tag, closed)
 			return true
 		}

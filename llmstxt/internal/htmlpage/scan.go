@@ -135,6 +135,8 @@ type scanner struct {
 	topics               []string // categories that links of the page name as its own
 	tags                 []string // tags likewise, which are less
 	section              string   // the category that its head names
+	categories           bool     // what is skipped lists the page's categories
+	listedOnce           bool     // and its first link, to the list of all, has come
 	selection            selection
 	posted               bool // the form being read is
 	topical, tagged      bool // the link being read is one of these; it is a tag

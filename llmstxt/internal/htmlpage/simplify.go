@@ -124,7 +124,7 @@ func apart(out []byte) []byte {
 func (l *lexer) withoutAttributes(out []byte) []byte {
 	out = append(out, l.page[l.start:l.name]...)
 	// Class names are looked at where they speak of the page's edge, and in what is hidden.
-	named := mayBePeripheral(l.tag) && l.named() || l.attrs("hidden", "aria-hidden", "style", "role") != [8]string{}
+	named := (mayBePeripheral(l.tag) || l.tag == atom.Blockquote) && l.named() || l.attrs("hidden", "aria-hidden", "style", "role") != [8]string{}
 	at := 0
 	for i := 0; ; i++ {
 		a, ok := l.nth(i, &at)
@@ -173,7 +173,7 @@ func (l *lexer) named() bool {
 			return true
 		}
 		if isClass || len(key) == 2 && equalFold(key, "id") {
-			if of := subjectsOf(l.value(value)); of&ofEdges != 0 || of&ofSteps == ofSteps {
+			if of := subjectsOf(l.value(value)); of&(ofEdges|ofBox) != 0 || of&ofSteps == ofSteps {
 				return true
 			}
 		}
