@@ -1,6 +1,7 @@
 package llmstxt_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -23,6 +24,52 @@ func TestCrawl_PageOfAnAPI_HasTheWordsOfItsDescription(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A program is often set up by a file of its own, which names the description or holds it.
+func TestCrawl_PageOfAnAPIWithAScript_HasTheWordsOfItsDescription(t *testing.T) {
+	const doc = `{"openapi":"3.1.0","info":{"title":"Pot Shop","description":"The shop sells pots of clay to everybody who asks."},"paths":{"/pots":{"get":{"summary":"Lists pots"}}}}`
+	page := html(`<title>Swagger UI</title><div id="swagger-ui"></div><script src="./swagger-ui-bundle.js"></script><script src="js/start.js"></script>`)
+	for name, script := range map[string]string{
+		"names it":        `window.onload = () => { window.ui = SwaggerUIBundle({ url: "v1.json", dom_id: "#swagger-ui" }) }`,
+		"names several":   `const config = JSON.parse('{"urls":[{"url":"v1.json","name":"V1"}]}')`,
+		"holds it":        `const options = {"swaggerDoc": ` + doc + `, "customOptions": {}}`,
+		"names no other":  `SwaggerUIBundle({ url: "next.js" })`,
+		"says nothing":    `alert("Hello")`,
+		"is out of reach": "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			kind := map[string]string{"Content-Type": "text/javascript"}
+			w := &web{pages: map[string]answer{
+				"http://docs.test/api/":            page,
+				"http://docs.test/api/js/start.js": {body: script, header: kind},
+				"http://docs.test/api/v1.json":     {body: doc, header: map[string]string{"Content-Type": "application/json"}},
+				"http://docs.test/api/next.js":     {body: `SwaggerUIBundle({ url: "v1.json" })`, header: kind},
+			}}
+			if script == "" {
+				delete(w.pages, "http://docs.test/api/js/start.js")
+			}
+			notes := ""
+			s := crawl(t, w, "http://docs.test/api/", llmstxt.Options{Progress: func(e llmstxt.Event) { notes += e.Message + "\n" }})
+			if found := strings.HasPrefix(name, "names it") || name == "names several" || name == "holds it"; found != (s.Title == "Pot Shop") || found == strings.Contains(notes, "without a browser") {
+				t.Errorf("%q\n%s", s.Title, notes)
+			}
+		})
+	}
+}
+
+// Programs fold up what can be called: a browser shows less than the description says.
+func TestCrawl_PageOfAnAPIInABrowser_HasTheWordsOfItsDescription(t *testing.T) {
+	w := &web{pages: map[string]answer{
+		"http://docs.test/":             html(`<title>Pots</title><redoc spec-url="/openapi.json"></redoc><script src="/redoc.js"></script>`),
+		"http://docs.test/openapi.json": {body: `{"openapi":"3.1.0","info":{"title":"Pot Shop","description":"The shop sells pots of clay to everybody who asks."}}`, header: map[string]string{"Content-Type": "application/json"}},
+	}}
+	shows := func(context.Context, string, string) ([]byte, error) {
+		return []byte(`<title>Pots</title><h1>Pots</h1><p>Expand all the operations of this interface to see what they say about pots.</p>`), nil
+	}
+	if s := crawl(t, w, "http://docs.test/", llmstxt.Options{Render: shows}); s.Summary != "The shop sells pots of clay to everybody who asks." {
+		t.Errorf("%q", s.Summary)
 	}
 }
 

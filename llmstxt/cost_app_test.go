@@ -14,6 +14,8 @@ func TestCost_DocumentsOfApplications_IsLinear(t *testing.T) {
 	menu := func(_ testing.TB, b []byte) { htmlpage.ReadMarkdownMenu(b) }
 	api := func(_ testing.TB, b []byte) {
 		openapi.Named(b)
+		openapi.Script(b)
+		openapi.Held(b)
 		_, err := openapi.Markdown(b)
 		_ = err // most of them are not complete
 	}
@@ -39,6 +41,13 @@ func TestCost_DocumentsOfApplications_IsLinear(t *testing.T) {
 		"deep":                       {fill(`{"openapi": `, "[", ""), api},
 		"YAML":                       {fill("openapi: 3.1.0\ninfo:\n  title: a\n", "  description: |\n    a\n", ""), api},
 		"one text of YAML":           {fill("openapi: 3.1.0\ninfo:\n  title: a\n  description: >\n", "    a\n", ""), api},
+		"keys of YAML":               {numbered("openapi: 3.1.0\ninfo:\n  title: a\n", "k%d: 1\n", ""), api},
+		"notes of YAML":              {fill("openapi: 3.1.0\ninfo:\n  title: a\n", "# a\n", ""), api},
+		"schemas in schemas":         {fill(`{"openapi": "3.1.0", "info": {"title": "a"}, "definitions": `, `{"a": {"properties": `, ""), api},
+		"configurations":             {fill("", `<script data-configuration='"url" `, ""), api},
+		"lists of addresses":         {fill("", `"urls": [{ `, ""), api},
+		"scripts":                    {fill("", `<script src="swagger-ui.js"`, ""), api},
+		"held descriptions":          {fill("", `{"openapi":"3`, ""), api},
 		"elements":                   {fill("", "<redoc ", ""), api},
 		"calls":                      {fill("", "SwaggerUIBundle({ url ", ""), api},
 	} {

@@ -66,6 +66,7 @@ type result struct {
 	twinOnly bool     // asked for in place of a page: HTML is of no use
 	twinURL  *url.URL // of the page in Markdown, if the page names it
 	api      bool     // the twin is the description of an API
+	shownAt  *url.URL // what addresses of that description are relative to
 	probed   bool     // its twin has been asked for
 	twin     *result  // the page in Markdown
 	twinNote string   // its outcome

@@ -60,6 +60,11 @@ func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.UR
 	if err != nil {
 		return nil, err
 	}
+	if r.twinOnly && r.api {
+		if text, to, err = r.readAPI(text); to != nil || err != nil {
+			return to, err
+		}
+	}
 	if r.form != formHTML {
 		return nil, c.readText(a.outer, r, head, text)
 	}
@@ -123,7 +128,7 @@ func (r *result) refreshes(value string) (reloads bool, to *url.URL, err error) 
 	return to != nil, nil, nil
 }
 
-// decode makes UTF-8 of a body, and of the description of an API the text of a page.
+// decode makes UTF-8 of a body.
 func (r *result) decode(a *transfer, body []byte, kind string) ([]byte, error) {
 	text, charset, err := decode.Text(a.outer, body, kind)
 	a.charset = charset
@@ -131,11 +136,6 @@ func (r *result) decode(a *transfer, body []byte, kind string) ([]byte, error) {
 		return nil, &skipError{Reason: SkipEncoding, Detail: err.Error()}
 	} else if err != nil {
 		return nil, err
-	}
-	if r.twinOnly && r.api {
-		if text, err = openapi.Markdown(text); err != nil {
-			return nil, &skipError{Reason: SkipType, Detail: err.Error()}
-		}
 	}
 	if decode.MediaType(kind) == "application/xhtml+xml" || decode.IsXML(kind) {
 		text = htmlpage.FromXML(text)
@@ -170,14 +170,17 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte,
 	if to, err := c.leadsOn(r, p, text, p.Bare && reloads || p.Reloads); to != nil || err != nil {
 		return to, err
 	}
-	if why := p.NeedsBrowser(); why != "" {
+	sent, why := text, p.NeedsBrowser()
+	if why != "" {
 		if p, text, err = c.showInBrowser(ctx, a, r, p, text, why); err != nil {
 			return nil, err
 		}
 	}
 	r.page = p
 	p.Sitemap = cmp.Or(p.Sitemap, httphead.Link(a.resp.Header, "sitemap", ""))
-	r.findTwin(a.resp.Header, p, text)
+	if r.twinURL = r.twinLink(a.resp.Header, p); r.twinURL == nil && why != "" {
+		r.findAPI(baseOf(r.final, p), sent)
+	}
 	noIndex, noFollow := p.Robots(robots.ProductToken(c.UserAgent))
 	r.noindex = (noIndex || r.noindex) && !c.IgnoreRobots
 	if noFollow || r.nofollow {
@@ -261,14 +264,32 @@ func (c *crawler) showInBrowser(ctx context.Context, a *transfer, r *result, p *
 	return p, text, nil
 }
 
-// findTwin notes where the page is in Markdown or, of an empty one that shows the
-// description of an API, where that is.
-func (r *result) findTwin(head http.Header, p *htmlpage.Page, text []byte) {
-	r.twinURL = r.twinLink(head, p)
-	if r.twinURL == nil && p.NeedsBrowser() != "" {
-		r.twinURL = twinAt(baseOf(r.final, p), openapi.Named(text))
-		r.api = r.twinURL != nil
+// findAPI notes where the description of an API is that an empty page shows, or the script
+// that names it. In a browser such a page shows less than the description says: programs fold
+// up what can be called.
+func (r *result) findAPI(base *url.URL, sent []byte) {
+	r.twinURL = twinAt(base, cmp.Or(openapi.Named(sent), openapi.Script(sent)))
+	if r.twinURL != nil {
+		r.api, r.shownAt = true, base
 	}
+}
+
+// readAPI makes the text of a page of the description of an API. What came may also be the
+// script that shows it: then the description is in it, or to is where the script names it.
+func (r *result) readAPI(text []byte) (page []byte, to *url.URL, err error) {
+	if page, err = openapi.Markdown(text); err == nil {
+		return page, nil, nil
+	}
+	if doc := openapi.Held(text); doc != nil {
+		page, err = openapi.Markdown(doc)
+	} else if named := twinAt(r.shownAt, openapi.Named(text)); named != nil {
+		r.shownAt = nil // a description names no further one
+		return nil, named, nil
+	}
+	if err != nil {
+		return nil, nil, &skipError{Reason: SkipType, Detail: err.Error()}
+	}
+	return page, nil, nil
 }
 
 // takeEvidence keeps what the page's title, excerpt and section may be chosen of.

@@ -5,15 +5,10 @@ package openapi
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"regexp"
-	"slices"
 	"strings"
-
-	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
 // MaxBytes is how long a description is at most that is read.
@@ -22,19 +17,20 @@ const MaxBytes = 2 << 20
 // ErrDocument is for what is not a description, or too long.
 var ErrDocument = errors.New("not a description of OpenAPI that can be read")
 
-const (
-	maxSign       = 64 << 10 // bytes of a page in which its description is looked for
-	maxOperations = 500
-)
+const maxSign = 64 << 10 // bytes of a page in which its description is looked for
 
 // signs are how pages name their description: elements of Redoc, RapiDoc, Stoplight and
-// Scalar, calls of Redoc and Swagger UI.
+// Scalar, calls of Redoc, Scalar and Swagger UI.
 var signs = []*regexp.Regexp{
 	regexp.MustCompile(`(?i)<(?:redoc|rapi-doc)\s[^>]*?\bspec-url\s*=\s*["']([^"'<>\s]+)["']`),
 	regexp.MustCompile(`(?i)<elements-api\s[^>]*?\bapiDescriptionUrl\s*=\s*["']([^"'<>\s]+)["']`),
 	regexp.MustCompile(`(?i)<script\s[^>]*?\bid\s*=\s*["']api-reference["'][^>]*?\bdata-url\s*=\s*["']([^"'<>\s]+)["']`),
+	regexp.MustCompile(`(?i)<script\s[^>]*?\bdata-url\s*=\s*["']([^"'<>\s]+)["'][^>]*?\bid\s*=\s*["']api-reference["']`),
+	regexp.MustCompile(`(?i)<script\s[^>]*?\bdata-configuration\s*=\s*["'][^<>]*?(?:"|&quot;)url(?:"|&quot;)\s*:\s*(?:"|&quot;)([^"'<>&\s]+)`),
+	regexp.MustCompile(`\bcreateApiReference\(\s*["'][^"'<>]*["']\s*,\s*\{(?:[^}]*?[\s,{])??["']?url["']?\s*:\s*["']([^"'<>\s]+)["']`),
 	regexp.MustCompile(`\bRedoc\.init\(\s*["']([^"'<>\s]+)["']`),
-	regexp.MustCompile(`\bSwaggerUIBundle\(\s*\{(?:[^}]*?[\s,])??["']?url["']?\s*:\s*["']([^"'<>\s]+)["']`),
+	regexp.MustCompile(`\bSwaggerUIBundle\(\s*\{(?:[^}]*?[\s,{])??["']?url["']?\s*:\s*["']([^"'<>\s]+)["']`),
+	regexp.MustCompile(`["']urls["']\s*:\s*\[\s*\{[^}]*?["']url["']\s*:\s*["']([^"'<>\s]+)["']`),
 }
 
 // Named is the address of the description that a page names, as written; "" if it names none.
@@ -48,130 +44,40 @@ func Named(page []byte) string {
 	return ""
 }
 
-// document is what is read of a description.
-type document struct {
-	OpenAPI, Swagger string
-	Info             struct{ Title, Summary, Description string }
-	Tags             []struct{ Name, Description string }
-	Paths            map[string]map[string]json.RawMessage
+// programs are pages that a script of their own sets up for Swagger UI, and the files of the
+// scripts that they load, in order.
+var (
+	program = regexp.MustCompile(`(?i)<script\s[^>]*?\bsrc\s*=\s*["'][^"'<>]*swagger-ui[^"'<>]*["']`)
+	script  = regexp.MustCompile(`(?i)<script\s[^>]*?\bsrc\s*=\s*["']([^"'<>\s]+)["']`)
+)
+
+// Script is the address of the script that sets a page of Swagger UI up and names the
+// description in the page's place, as written; "" if the page has none.
+func Script(page []byte) string {
+	page = page[:min(len(page), maxSign)]
+	if !program.Match(page) {
+		return ""
+	}
+	all := script.FindAllSubmatch(page, -1)
+	last := strings.ReplaceAll(string(all[len(all)-1][1]), "&amp;", "&")
+	file, _, _ := strings.Cut(last[strings.LastIndexByte(last, '/')+1:], "?")
+	if bundle := strings.HasPrefix(file, "swagger-ui") && !strings.Contains(file, "init"); bundle {
+		return ""
+	}
+	return last
 }
 
-// Markdown is a description as a page in Markdown. Of YAML it is the title and the words.
-func Markdown(text []byte) ([]byte, error) {
-	if len(text) > MaxBytes {
-		return nil, ErrDocument
-	}
-	var d document
-	if trimmed := bytes.TrimLeft(text, "\ufeff \t\r\n"); !bytes.HasPrefix(trimmed, []byte("{")) {
-		d = readYAML(string(text))
-	} else if err := json.Unmarshal(trimmed, &d); err != nil {
-		return nil, ErrDocument
-	}
-	if d.OpenAPI == "" && d.Swagger == "" || d.Info.Title == "" {
-		return nil, ErrDocument
-	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "# %s\n\n%s\n\n%s\n", plain.OneLine(d.Info.Title), d.Info.Summary, d.Info.Description)
-	for _, t := range d.Tags {
-		if t.Name != "" {
-			fmt.Fprintf(&b, "\n## %s\n\n%s\n", plain.OneLine(t.Name), t.Description)
-		}
-	}
-	calls := d.operations()
-	if len(calls) > 0 {
-		b.WriteString("\n## Operations\n\n")
-	}
-	for _, c := range calls {
-		b.WriteString("- " + c + "\n")
-	}
-	return b.Bytes(), nil
-}
+var held = regexp.MustCompile(`\{\s*"(?:openapi"\s*:\s*"3|swagger"\s*:\s*"2)`)
 
-var methods = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}
-
-// operations are what can be called, by path.
-func (d *document) operations() []string {
-	var out []string
-	paths := make([]string, 0, len(d.Paths))
-	for p := range d.Paths {
-		paths = append(paths, p)
+// Held is the description that a script holds, in JSON; nil if it holds none.
+func Held(text []byte) []byte {
+	at := held.FindIndex(text)
+	if at == nil || len(text) > MaxBytes {
+		return nil
 	}
-	slices.Sort(paths)
-	for _, p := range paths {
-		for _, m := range methods {
-			raw, ok := d.Paths[p][m]
-			var op struct{ Summary, Description string }
-			if !ok || json.Unmarshal(raw, &op) != nil {
-				continue
-			}
-			if len(out) == maxOperations {
-				return out
-			}
-			call := "`" + strings.ToUpper(m) + " " + strings.ReplaceAll(plain.OneLine(p), "`", "") + "`"
-			if said := plain.OneLine(cmp.Or(op.Summary, op.Description)); said != "" {
-				call += ": " + said
-			}
-			out = append(out, call)
-		}
+	var doc json.RawMessage
+	if json.NewDecoder(bytes.NewReader(text[at[0]:])).Decode(&doc) != nil {
+		return nil
 	}
-	return out
-}
-
-// readYAML reads the version, the title and the words of a description in YAML: scalars of
-// the top level and of "info", plain, in quotes, or as a block.
-func readYAML(text string) (d document) {
-	lines := strings.Split(text, "\n")
-	at := "" // the key of the top level
-	for i := 0; i < len(lines); i++ {
-		line := strings.TrimRight(lines[i], "\r")
-		key, value, ok := strings.Cut(line, ":")
-		if !ok || strings.HasPrefix(strings.TrimSpace(line), "#") {
-			continue
-		}
-		if key != "" && key[0] != ' ' && key[0] != '\t' {
-			switch at = strings.Trim(key, `"'`); at {
-			case "openapi":
-				d.OpenAPI = scalar(value)
-			case "swagger":
-				d.Swagger = scalar(value)
-			}
-			continue
-		}
-		if at != "info" {
-			continue
-		}
-		indent := len(key) - len(strings.TrimLeft(key, " "))
-		value = strings.TrimSpace(value)
-		if value != "" && (value[0] == '|' || value[0] == '>') {
-			var b strings.Builder
-			for i+1 < len(lines) && (strings.TrimSpace(lines[i+1]) == "" || len(lines[i+1])-len(strings.TrimLeft(lines[i+1], " ")) > indent) {
-				i++
-				b.WriteString(strings.TrimSpace(lines[i]) + "\n")
-			}
-			value = b.String()
-		} else {
-			value = scalar(value)
-		}
-		switch strings.TrimSpace(key) {
-		case "title":
-			d.Info.Title = cmp.Or(d.Info.Title, plain.OneLine(value))
-		case "summary":
-			d.Info.Summary = cmp.Or(d.Info.Summary, value)
-		case "description":
-			d.Info.Description = cmp.Or(d.Info.Description, value)
-		}
-	}
-	return d
-}
-
-// scalar is a value in one line, without its quotes and its comment.
-func scalar(v string) string {
-	v = strings.TrimSpace(v)
-	if len(v) > 1 && (v[0] == '"' || v[0] == '\'') {
-		if end := strings.LastIndexByte(v, v[0]); end > 0 {
-			return v[1:end]
-		}
-	}
-	v, _, _ = strings.Cut(v, " #")
-	return strings.TrimSpace(v)
+	return doc
 }
