@@ -311,6 +311,7 @@ func (c *crawler) pass(ctx context.Context, e *entry, why *skipError) {
 		e.fallback, place = nil, fb
 		r := fb.res
 		fb.res, fb.target = nil, nil
+		c.adopt(r)
 		if first := c.same(r); first != "" {
 			fb.state, fb.said = passed, true
 			c.settlePath(fb)

@@ -72,6 +72,40 @@ func TestTwin_OfEachKind_IsRead(t *testing.T) {
 // TestTwin_NotMarkdown_IsIgnored: HTML in place of Markdown, errors that come with
 // a status of 200, one text for all pages, a text about something else, and one
 // that is too large.
+// A page may wait for another that turns out to be none: it is in the file then, and has the
+// words of its Markdown as each other page.
+func TestTwin_PageThatWaited_IsRead(t *testing.T) {
+	for name, other := range map[string]struct {
+		page   string
+		answer answer
+	}{
+		"for the address without a slash": {"http://docs.test/a/one", answer{status: 301, header: map[string]string{"Location": "/a/one/"}}},
+		"for its canonical form":          {"http://docs.test/a/first", answer{status: 404}},
+		"for the page without its form":   {"http://docs.test/a/one", answer{status: 500}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			own, canonical := "/a/one/", ""
+			switch name {
+			case "for its canonical form":
+				canonical = `<link rel=canonical href="/a/first">`
+			case "for the page without its form":
+				own = "/a/one/print"
+			}
+			w := &web{pages: map[string]answer{
+				"http://docs.test/": doc("Home", own, strings.TrimPrefix(other.page, "http://docs.test")),
+				other.page:          other.answer,
+				"http://docs.test" + own: html(`<title>One</title><link rel=alternate type="text/markdown" href="/one.md">` + canonical +
+					`<main><h1>One</h1><p>The rendered words about one stand in the page as people see it.</p></main>`),
+				"http://docs.test/one.md": {body: "# One\n\nThe written words about one stand in its source.\n", header: map[string]string{"Content-Type": "text/markdown"}},
+			}}
+			s := everyWay(t, w, "http://docs.test/", llmstxt.Options{Retries: -1})
+			if len(s.Pages) != 2 || !strings.Contains(s.Pages[1].Excerpt, "written") {
+				t.Errorf("%+v", s.Pages)
+			}
+		})
+	}
+}
+
 func TestTwin_NotMarkdown_IsIgnored(t *testing.T) {
 	named := func(i int) (string, string) {
 		return `<link rel=alternate type="text/markdown" href="/` + word(i) + `.md">`, ""

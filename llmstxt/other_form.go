@@ -77,6 +77,7 @@ func (c *crawler) settleForm(ctx context.Context, e, place *entry) {
 	if c.leaveForm(ctx, f, r, place) || c.isForm(ctx, f, r) {
 		return
 	}
+	c.adopt(r)
 	if first := c.same(r); first != "" {
 		c.pass(ctx, f, c.sameAs(f, first))
 		return

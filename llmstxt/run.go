@@ -225,7 +225,9 @@ func (c *crawler) commitFallbacks(ctx context.Context) {
 			if fb == nil || e.state != queued || c.missing() <= 0 {
 				continue
 			}
-			if r := fb.res; c.same(r) == "" {
+			r := fb.res
+			c.adopt(r)
+			if c.same(r) == "" {
 				fb.res = nil
 				c.commitPage(ctx, fb, r)
 			}
