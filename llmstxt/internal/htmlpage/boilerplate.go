@@ -33,7 +33,7 @@ func standsAside(tag atom.Atom, role string, class, id subject, hidden, ariaHidd
 		return true
 	}
 	switch role {
-	case "navigation", "banner", "contentinfo", "complementary", "search", "menu", "menubar", "dialog", "alert", "toolbar", "tablist":
+	case "navigation", "banner", "contentinfo", "complementary", "search", "menu", "menubar", "dialog", "alertdialog", "toolbar", "tablist":
 		return true
 	case "main", "article":
 		return false

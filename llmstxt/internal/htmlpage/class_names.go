@@ -32,7 +32,7 @@ var subjects = func() map[string]subject {
 		ofEdge: `nav navbar navigation navheader navfooter navlinks subnav topnav sidenav docnav menu submenu sidebar
 		breadcrumb breadcrumbs footer pager pagination prevnext cookie cookies consent skiplink social
 		share sharing banner advert ads promo masthead topbar toolbar noprint comments related feedback newsletter copyright
-		searchbox footnotes headerlink editlink editsection secedit permalink online printfooter catlinks`,
+		searchbox footnotes headerlink editlink editsection secedit permalink online printfooter catlinks dismissible`,
 		ofTOC:   "toc tableofcontents",
 		ofFront: "legalnotice releaseinfo authorgroup revhistory",
 		ofMiddle: `content main body article page wrapper wrap container layout has with no document col row grid without

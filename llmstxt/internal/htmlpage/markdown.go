@@ -291,7 +291,7 @@ func (m *marker) hide(tag atom.Atom, closed bool) bool {
 		}
 		return false
 	}
-	if tag == atom.Div {
+	if tag == atom.Div || tag == atom.Figure {
 		m.languageAround(a[1])
 	}
 	role := strings.ToLower(a[0])

@@ -168,10 +168,15 @@ func areDigits(text []byte) bool {
 	return true
 }
 
-// languageAround notes the language that a <div> names for the code in it, as highlighters of
-// other formats do: "highlight-python notranslate", "highlight highlight-source-shell".
+// languageAround notes the language that a <div> or a <figure> names for the code in it, as
+// highlighters of other formats do: "highlight-python notranslate", "highlight highlight-source-shell",
+// "highlight python".
 func (m *marker) languageAround(class string) {
-	if lang := strings.TrimPrefix(codeLanguage(class), "source-"); lang != "" && !layoutWords[lang] && !strings.Contains(class, "lang-"+lang) {
+	lang := strings.TrimPrefix(codeLanguage(class), "source-")
+	if lang == "" && hasWord(class, "highlight") {
+		lang = bareLanguage(class)
+	}
+	if lang != "" && !layoutWords[lang] && !strings.Contains(class, "lang-"+lang) {
 		m.around = lang
 	}
 }
@@ -184,14 +189,17 @@ var layoutWords = plain.Set("default none box block body wrapper wrap container 
 func (l *lexer) ownLanguage() string {
 	a := l.attrs("class", "data-language", "data-lang", "language")
 	lang := cmp.Or(codeLanguage(a[0]), codeLanguage("language-"+cmp.Or(a[1], a[2], a[3])))
-	if lang == "" {
-		for w := range strings.FieldsSeq(a[0]) {
-			if languages[w] {
-				return w
-			}
+	return cmp.Or(lang, bareLanguage(a[0]))
+}
+
+// bareLanguage is the class name that is a language.
+func bareLanguage(class string) string {
+	for w := range strings.FieldsSeq(class) {
+		if languages[w] {
+			return w
 		}
 	}
-	return lang
+	return ""
 }
 
 // languages are names that classes of code have, and that mean nothing else.
@@ -215,15 +223,16 @@ func (m *marker) endPre() {
 	if !m.pre {
 		return
 	}
-	m.pre, m.divs, m.around = false, 0, ""
+	m.pre, m.divs = false, 0
 	text := m.preText
 	m.preText = m.preText[:0]
 	if bytes.Contains(text, []byte("\r\n")) {
 		text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 	}
 	if text = bytes.Trim(text, "\n"); len(bytes.TrimSpace(text)) == 0 || m.gutter(text) {
-		return
+		return // the code is still to come
 	}
+	m.around = ""
 	if m.table != nil && m.table.inCell {
 		m.space()
 		m.openCode()

@@ -1,6 +1,7 @@
 package htmlpage_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -78,6 +79,23 @@ func TestMarkdown_PartsNamedLikeNavigation_Stay(t *testing.T) {
 }
 
 // What a note is called stands above it, also where only those who see the page are shown it.
+// Bootstrap and others give the notes of a text the role of an alert.
+func TestMarkdown_NotesThatAreAlerts_Stay(t *testing.T) {
+	const around = "<title>x</title><main><h1>Tea</h1><p>Pour the water over the leaves.</p>%s<p>Wait.</p></main>"
+	for note, want := range map[string]string{
+		`<div class="alert alert-primary" role="alert"><h4 class="alert-heading">Hot</h4><p>The pot is <em>hot</em>.</p></div>`:                  "#### Hot\n\nThe pot is *hot*.\n\n",
+		`<div class="alert alert-warning" role="alert">The pot is hot.</div>`:                                                                    "The pot is hot.\n\n",
+		`<div class="flex"><div class="bar"></div><div class="callout" role="alert"><svg><path d="M1"/></svg><p>The pot is hot.</p></div></div>`: "The pot is hot.\n\n",
+		`<div class="alert alert-success alert-dismissible" role="alert">You have logged out. <button class="close">×</button></div>`:            "",
+		`<div role="alert" hidden>It failed.</div><div role="alert"></div>`:                                                                      "",
+		`<div role="alertdialog" class="modal"><p>The pot is hot.</p></div>`:                                                                     "",
+	} {
+		if got, want := markdown(t, fmt.Sprintf(around, note)), "# Tea\n\nPour the water over the leaves.\n\n"+want+"Wait.\n"; got != want {
+			t.Errorf("%s\n%q, want\n%q", note, got, want)
+		}
+	}
+}
+
 func TestMarkdown_NameOfANote_StandsAboveIt(t *testing.T) {
 	wantMarkdown(t, map[string]string{
 		"<aside aria-label='Hot &amp; wet' class='x-aside note'><p class=x-aside__title aria-hidden=true><svg><path></svg>Hot &amp; wet</p><div><p>Tea.</p></div></aside>": "**Hot & wet**\n\nTea.\n",
