@@ -130,11 +130,16 @@ func (s *scanner) addLink(l Link) {
 		s.seen[l.Href] = at
 		l.Lists, l.Place = s.nav.group(), s.mentions
 		s.Links = append(s.Links, l)
+		if s.nav.inDropdown() {
+			s.dropped[at] = placed{}
+		}
 	} else if s.Links[at].Lists[0] == "" {
 		// A sentence named it before its list did.
 		if in := s.nav.group(); in[0] != "" || s.Links[at].Lists == [Levels]string{} {
 			s.Links[at].Lists, s.Links[at].Place = in, s.mentions
 		}
+	} else {
+		s.placeAgain(at)
 	}
 	s.mentions++
 	if known := &s.Links[at]; known.Option && !l.Option {

@@ -45,6 +45,7 @@ type navScanner struct {
 // navList is a list that is open.
 type navList struct {
 	name, part string
+	dropdown   bool     // a button opens it
 	block      navBlock // the block that is the list; zero for a list element
 }
 
@@ -154,7 +155,7 @@ func (n *navScanner) forget() { n.label, n.linked, n.fresh = n.label[:0], false,
 
 // open begins a list and reports whether it has a name.
 func (n *navScanner) open() bool {
-	label := n.label
+	label, dropdown := n.label, n.opens && n.within > 0
 	n.label = n.label[:0]
 	n.item()
 	n.bare, n.inItem = false, false
@@ -166,7 +167,7 @@ func (n *navScanner) open() bool {
 	if len(label) <= maxNavName && !(n.linked && len(n.lists) == 0) {
 		name = listName(string(label))
 	}
-	n.lists = append(n.lists, navList{name: name})
+	n.lists = append(n.lists, navList{name: name, dropdown: dropdown})
 	return name != ""
 }
 

@@ -111,6 +111,7 @@ type scanner struct {
 
 	room      *room
 	seen      map[string]int // hrefs, to their numbers
+	dropped   map[int]placed // links of dropdowns, and where the side bar has them
 	hrefs     int            // bytes of all links' addresses
 	mentions  int            // of links so far
 	lastHref  int            // of the link met last; -1: it leads nowhere
@@ -201,7 +202,7 @@ type check struct{ offset, prose, begin int }
 // with it.
 func Parse(ctx context.Context, page []byte, need int) (*Page, error) {
 	page = inPlace(page)
-	s := &scanner{lexer: lexer{page: page}, seen: map[string]int{},
+	s := &scanner{lexer: lexer{page: page}, seen: map[string]int{}, dropped: map[int]placed{},
 		selection: selection{words: true}, lastHref: -1, mainAt: -1, mainEnd: -1, streamAt: -1, articleAt: -1, firstPara: -1, paraAt: -1}
 	s.takeRoom()
 	defer s.leaveRoom()
@@ -228,6 +229,7 @@ func Parse(ctx context.Context, page []byte, need int) (*Page, error) {
 	s.settleCrumbs()
 	s.redirect()
 	s.region(len(page), need)
+	s.preferSideBar()
 	s.followInlined()
 	s.Piece = s.isMenu()
 	s.dropDeeds()

@@ -2,6 +2,7 @@ package htmlpage_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,6 +32,31 @@ func TestNavigation_SideBarWithoutLists_NamesItsLinks(t *testing.T) {
 		}
 		if got := fmt.Sprint(n.Groups()); got != fmt.Sprint(want) {
 			t.Errorf("%s: %s, want %s", bar[0], got, want)
+		}
+	}
+}
+
+func TestNavigation_DropdownOfPagesOfTheSideBar_LeavesThemThere(t *testing.T) {
+	const top = "<header><nav><div><button>API</button><ul><li><a href=/b0>B0</a><li><a href=/b1>B1</a></ul></div></nav></header>"
+	const again = "<nav><div><button>API</button><ul><li><a href=/b0>B0</a><li><a href=/b1>B1</a></ul></div></nav>"
+	const first = "<li><p>Start</p><ul><li><a href=/a0>A0</a><li><a href=/a1>A1</a></ul>"
+	const all = "<li><p>API reference</p><ul><li><a href=/b0>B0</a><li><a href=/b1>B1</a><li><a href=/b2>B2</a></ul>"
+	for name, c := range map[string][2]string{
+		"one part":               {top + "<aside><ul>" + first + all + "</ul></aside>", "[{Start [/a0 /a1]} {API reference [/b0 /b1 /b2]}]"},
+		"with the bar once more": {top + "<aside>" + again + "<ul>" + first + all + "</ul></aside>", "[{Start [/a0 /a1]} {API reference [/b0 /b1 /b2]}]"},
+		"some of its pages":      {top + "<aside><ul>" + first + "<li><p>Popular</p><ul><li><a href=/b0>B0</a></ul></ul></aside>", "[{API [/b0 /b1]} {Start [/a0 /a1]}]"},
+		"two parts":              {top + "<aside><ul>" + first + "<li><p>C</p><ul><li><a href=/b0>B0</a></ul><li><p>D</p><ul><li><a href=/b1>B1</a></ul></ul></aside>", "[{API [/b0 /b1]} {Start [/a0 /a1]}]"},
+		"a list, no dropdown":    {"<header><nav><div><p>API</p><ul><li><a href=/b0>B0</a><li><a href=/b1>B1</a></ul></div></nav></header><aside><ul>" + first + all + "</ul></aside>", "[{API [/b0 /b1]} {Start [/a0 /a1]} {API reference [/b2]}]"},
+		"no side bar":            {top + "<footer><p>Company</p><ul><li><a href=/b0>B0</a><li><a href=/b1>B1</a></ul></footer><aside><ul>" + first + "</ul></aside>", "[{API [/b0 /b1]} {Start [/a0 /a1]}]"},
+	} {
+		page := parse(t, "<title>Tea</title>"+c[0]+"<main><h1>Tea</h1><p>Tea is made of leaves and hot water.</p></main>")
+		slices.SortStableFunc(page.Links, func(a, b htmlpage.Link) int { return a.Place - b.Place })
+		var n htmlpage.Navigation
+		for _, l := range page.Links {
+			n.Add(l.Href, l.Lists)
+		}
+		if got := fmt.Sprint(n.Groups()); got != c[1] {
+			t.Errorf("%s: %s, want %s", name, got, c[1])
 		}
 	}
 }
