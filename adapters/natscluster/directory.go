@@ -32,7 +32,8 @@ type other struct {
 	links  map[uint64]agent.Held
 	list   agent.Holding // of which parts have come
 	parts  int           // that have come; zero: the next is the first of a list
-	listed uint64        // number of the list
+
+	listNumber, listLoads uint64 // of all its parts
 }
 
 // Join begins to publish what the member holds. It is called once: a second member
@@ -261,8 +262,8 @@ func (o *other) takePart(m message) (change *agent.Holding, missed bool) {
 	case m.Holding == nil:
 		return nil, true
 	case m.Part == 0:
-		o.list, o.parts, o.listed = *m.Holding, 1, m.Number
-	case m.Part == o.parts && m.Number == o.listed:
+		o.list, o.parts, o.listNumber, o.listLoads = *m.Holding, 1, m.Number, m.Loads
+	case m.Part == o.parts && m.Number == o.listNumber && m.Loads == o.listLoads:
 		o.list.Agents = append(o.list.Agents, m.Holding.Agents...)
 		o.parts++
 	default:

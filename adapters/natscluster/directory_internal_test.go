@@ -227,6 +227,27 @@ func TestDirectory_MessagesLost_AllIsKnownLater(t *testing.T) {
 	}
 }
 
+// Parts of two lists make none, though only numbers of sessions have changed between them.
+func TestDirectory_PartsOfListsLost_SessionsAreKnownLater(t *testing.T) {
+	for seed := range uint64(10) {
+		k := newTalk(t, seed)
+		for i := range uint64(2*inOnePart + 500) {
+			k.own.Agents = append(k.own.Agents, agent.Held{Link: 1 + i})
+		}
+		for range 8 {
+			for range 1 + k.rand.IntN(6) {
+				k.own.Agents[k.rand.IntN(len(k.own.Agents))].Sessions++
+				k.sender.announce(true)
+				k.sender.announceAll() // somebody has asked
+				k.deliver(0.5)
+			}
+			k.sender.announce(true)
+			k.deliver(0)
+			k.check(fmt.Sprintf("seed %d", seed), true)
+		}
+	}
+}
+
 // The heartbeats of a gateway that does not count them are taken as they come.
 func TestDirectory_HeartbeatsNotCounted_AreTaken(t *testing.T) {
 	k := newTalk(t, 1)
