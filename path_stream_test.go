@@ -2,6 +2,7 @@ package farwire_test
 
 import (
 	"bufio"
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -47,6 +48,60 @@ func TestPathForm_BodiesBothWays_AreStreamed(t *testing.T) {
 	out.Close()
 	if answers.Scan() {
 		t.Errorf("more: %q", answers.Text())
+	}
+}
+
+// A head goes on though no byte of its body has come, and what has come of the body with it.
+func TestPathForm_BodyComesLater_HeadGoesOn(t *testing.T) {
+	for framing, parts := range map[string][3]string{
+		"a length":     {"Content-Length: 6\r\n\r\n", "abc", "def"},
+		"the end":      {"Connection: close\r\n\r\n", "abc", "def"},
+		"chunks":       {"Transfer-Encoding: chunked\r\n\r\n", "3\r\nabc\r\n", "3\r\ndef\r\n0\r\n\r\n"},
+		"part of size": {"Transfer-Encoding: chunked\r\n\r\n0", "6\r\nabc", "def\r\n0\r\n\r\n"},
+	} {
+		for before := range 3 { // so many parts of the body come with the head
+			t.Run(fmt.Sprintf("%s, %d parts", framing, before), func(t *testing.T) {
+				taken := make(chan struct{})
+				target := newTCPTarget(t, func(c *net.TCPConn) {
+					if _, err := http.ReadRequest(bufio.NewReader(c)); err != nil {
+						return // a connection that is kept for another request
+					}
+					io.WriteString(c, "HTTP/1.1 200 OK\r\n"+strings.Join(parts[:1+before], ""))
+					for _, part := range parts[1+before:] {
+						select {
+						case <-taken:
+						case <-t.Context().Done():
+							return
+						}
+						io.WriteString(c, part)
+					}
+				})
+				w := newPathWorld(t, http.NotFoundHandler())
+				req := w.request("GET", "/", nil)
+				req.URL.Opaque = "/to/key=" + testKey + "/http/" + target + "/"
+				ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
+				defer cancel()
+				resp, err := plainClient.Do(req.WithContext(ctx))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer resp.Body.Close()
+				body := make([]byte, 6)
+				for have := range 3 {
+					if have > before {
+						taken <- struct{}{}
+					}
+					if have > 0 {
+						if _, err := io.ReadFull(resp.Body, body[3*have-3:3*have]); err != nil {
+							t.Fatalf("part %d: %v", have, err)
+						}
+					}
+				}
+				if rest, err := io.ReadAll(resp.Body); err != nil || string(body)+string(rest) != "abcdef" {
+					t.Errorf("%q %q %v", body, rest, err)
+				}
+			})
+		}
 	}
 }
 
