@@ -59,17 +59,32 @@ func TestCrawl_PageOfAnAPIWithAScript_HasTheWordsOfItsDescription(t *testing.T) 
 	}
 }
 
-// Programs fold up what can be called: a browser shows less than the description says.
-func TestCrawl_PageOfAnAPIInABrowser_HasTheWordsOfItsDescription(t *testing.T) {
-	w := &web{pages: map[string]answer{
-		"http://docs.test/":             html(`<title>Pots</title><redoc spec-url="/openapi.json"></redoc><script src="/redoc.js"></script>`),
-		"http://docs.test/openapi.json": {body: `{"openapi":"3.1.0","info":{"title":"Pot Shop","description":"The shop sells pots of clay to everybody who asks."}}`, header: map[string]string{"Content-Type": "application/json"}},
-	}}
-	shows := func(context.Context, string, string) ([]byte, error) {
-		return []byte(`<title>Pots</title><h1>Pots</h1><p>Expand all the operations of this interface to see what they say about pots.</p>`), nil
-	}
-	if s := crawl(t, w, "http://docs.test/", llmstxt.Options{Render: shows}); s.Summary != "The shop sells pots of clay to everybody who asks." {
-		t.Errorf("%q", s.Summary)
+// Programs fold up what can be called: a browser shows less than a description in JSON says,
+// but more than is read of YAML.
+func TestCrawl_PageOfAnAPIInABrowser_HasTheWordsThatSayMore(t *testing.T) {
+	const (
+		inJSON = `{"openapi":"3.1.0","info":{"title":"Pot Shop","description":"The shop sells pots of clay to everybody who asks."}}`
+		inYAML = "openapi: 3.1.0\ninfo:\n  title: Pot Shop\n  description: The shop sells pots of clay to everybody who asks.\n"
+		shown  = "Expand all the operations of this interface to see what they say about pots."
+	)
+	for name, tt := range map[string]struct{ page, doc, want string }{
+		"JSON":             {`<redoc spec-url="/api"></redoc>`, inJSON, "The shop sells pots of clay to everybody who asks."},
+		"YAML":             {`<redoc spec-url="/api"></redoc>`, inYAML, shown},
+		"YAML of a script": {`<div id="swagger-ui"></div><script src="/start.js"></script>`, inYAML, shown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &web{pages: map[string]answer{
+				"http://docs.test/":         html(`<title>Pots</title>` + tt.page + `<script src="/swagger-ui.js"></script>`),
+				"http://docs.test/api":      {body: tt.doc, header: map[string]string{"Content-Type": "application/octet-stream"}},
+				"http://docs.test/start.js": {body: `SwaggerUIBundle({ url: "/api" })`, header: map[string]string{"Content-Type": "text/javascript"}},
+			}}
+			shows := func(context.Context, string, string) ([]byte, error) {
+				return []byte(`<title>Pots</title><h1>Pots</h1><p>` + shown + `</p>`), nil
+			}
+			if s := crawl(t, w, "http://docs.test/", llmstxt.Options{Render: shows}); s.Summary != tt.want {
+				t.Errorf("%q", s.Summary)
+			}
+		})
 	}
 }
 

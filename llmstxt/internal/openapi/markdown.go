@@ -20,12 +20,12 @@ func Markdown(text []byte) ([]byte, error) {
 		return nil, ErrDocument
 	}
 	var d document
-	if doc := bytes.TrimLeft(text, "\ufeff \t\r\n"); !bytes.HasPrefix(doc, []byte("{")) {
+	if doc := trim(text); !isJSON(doc) {
 		d = readYAML(string(text))
 	} else if !read(doc, &d) {
 		return nil, ErrDocument
 	}
-	if d.OpenAPI == "" && d.Swagger == "" || d.Info.Title == "" {
+	if !d.isWhole() {
 		return nil, ErrDocument
 	}
 	w := writer{document: &d, parameters: byName(d.Components.Parameters, d.Parameters),
@@ -38,6 +38,24 @@ func Markdown(text []byte) ([]byte, error) {
 	}
 	w.schemas()
 	return append(bytes.TrimRight(w.Bytes(), "\n"), '\n'), nil
+}
+
+// IsYAML reports whether a text is a description in YAML, of which little is read.
+func IsYAML(text []byte) bool {
+	if isJSON(trim(text)) {
+		return false
+	}
+	d := readYAML(string(text))
+	return d.isWhole()
+}
+
+func trim(text []byte) []byte { return bytes.TrimLeft(text, "\ufeff \t\r\n") }
+
+func isJSON(text []byte) bool { return bytes.HasPrefix(text, []byte("{")) }
+
+// isWhole reports whether a document has what each description has.
+func (d *document) isWhole() bool {
+	return (d.OpenAPI != "" || d.Swagger != "") && d.Info.Title != ""
 }
 
 // writer writes a description.
