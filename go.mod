@@ -17,6 +17,7 @@ require (
 	github.com/libp2p/go-yamux/v5 v5.1.0
 	github.com/rabbitmq/amqp091-go v1.16.0
 	go.uber.org/goleak v1.3.0
+	go.yaml.in/yaml/v3 v3.0.6
 	golang.org/x/net v0.62.0
 	golang.org/x/text v0.44.0
 	golang.org/x/time v0.16.0
@@ -26,6 +27,5 @@ require (
 	github.com/andybalholm/cascadia v1.3.4 // indirect
 	github.com/google/go-cmp v0.7.0 // indirect
 	github.com/libp2p/go-buffer-pool v0.0.2 // indirect
-	go.yaml.in/yaml/v3 v3.0.6 // indirect
 	golang.org/x/sys v0.50.0 // indirect
 )

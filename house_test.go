@@ -331,6 +331,7 @@ func TestRequirements_OfTheRoot_AreFew(t *testing.T) {
 		"github.com/libp2p/go-yamux/v5",
 		"github.com/rabbitmq/amqp091-go",
 		"go.uber.org/goleak", // tests alone
+		"go.yaml.in/yaml/v3",
 		"golang.org/x/net",
 		"golang.org/x/text",
 		"golang.org/x/time",

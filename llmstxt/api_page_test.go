@@ -59,32 +59,24 @@ func TestCrawl_PageOfAnAPIWithAScript_HasTheWordsOfItsDescription(t *testing.T) 
 	}
 }
 
-// Programs fold up what can be called: a browser shows less than a description in JSON says,
-// but more than is read of YAML.
-func TestCrawl_PageOfAnAPIInABrowser_HasTheWordsThatSayMore(t *testing.T) {
-	const (
-		inJSON = `{"openapi":"3.1.0","info":{"title":"Pot Shop","description":"The shop sells pots of clay to everybody who asks."}}`
-		inYAML = "openapi: 3.1.0\ninfo:\n  title: Pot Shop\n  description: The shop sells pots of clay to everybody who asks.\n"
-		shown  = "Expand all the operations of this interface to see what they say about pots."
-	)
-	for name, tt := range map[string]struct{ page, doc, want string }{
-		"JSON":             {`<redoc spec-url="/api"></redoc>`, inJSON, "The shop sells pots of clay to everybody who asks."},
-		"YAML":             {`<redoc spec-url="/api"></redoc>`, inYAML, shown},
-		"YAML of a script": {`<div id="swagger-ui"></div><script src="/start.js"></script>`, inYAML, shown},
+// Programs fold up what can be called: a browser shows less than the description says.
+func TestCrawl_PageOfAnAPIInABrowser_HasTheWordsOfItsDescription(t *testing.T) {
+	shows := func(context.Context, string, string) ([]byte, error) {
+		return []byte(`<title>Pots</title><h1>Pots</h1><p>Expand all the operations of this interface to see what they say about pots.</p>`), nil
+	}
+	for kind, doc := range map[string]string{
+		"application/json": `{"openapi":"3.1.0","info":{"title":"Pot Shop","description":"The shop sells pots of clay to everybody who asks."},"paths":{"/pots":{"get":{"summary":"List all pots"}}}}`,
+		"application/yaml": "openapi: 3.1.0\ninfo:\n  title: Pot Shop\n  description: The shop sells pots of clay to everybody who asks.\npaths:\n  /pots:\n    get: {summary: List all pots}\n",
 	} {
-		t.Run(name, func(t *testing.T) {
-			w := &web{pages: map[string]answer{
-				"http://docs.test/":         html(`<title>Pots</title>` + tt.page + `<script src="/swagger-ui.js"></script>`),
-				"http://docs.test/api":      {body: tt.doc, header: map[string]string{"Content-Type": "application/octet-stream"}},
-				"http://docs.test/start.js": {body: `SwaggerUIBundle({ url: "/api" })`, header: map[string]string{"Content-Type": "text/javascript"}},
-			}}
-			shows := func(context.Context, string, string) ([]byte, error) {
-				return []byte(`<title>Pots</title><h1>Pots</h1><p>` + shown + `</p>`), nil
-			}
-			if s := crawl(t, w, "http://docs.test/", llmstxt.Options{Render: shows}); s.Summary != tt.want {
-				t.Errorf("%q", s.Summary)
-			}
-		})
+		w := &web{pages: map[string]answer{
+			"http://docs.test/":    html(`<title>Pots</title><redoc spec-url="/api"></redoc><script src="/redoc.js"></script>`),
+			"http://docs.test/api": {body: doc, header: map[string]string{"Content-Type": kind}},
+		}}
+		s := crawl(t, w, "http://docs.test/", llmstxt.Options{Render: shows, Text: true})
+		files, _ := textFiles(t, s, llmstxt.Index)
+		if whole := files[llmstxt.FullName]; s.Summary != "The shop sells pots of clay to everybody who asks." || !strings.Contains(whole, "List all pots") {
+			t.Errorf("%s: %q\n%s", kind, s.Summary, whole)
+		}
 	}
 }
 

@@ -36,7 +36,7 @@ type result struct {
 	neighbours []string // of the header: the pages before and behind it
 	noindex    bool
 	nofollow   bool
-	rendered   bool // in a browser; of a twin: whether its page was
+	rendered   bool
 	unchanged  bool
 	came       func()    // called when a body has come; nil: once it is read
 	spared     time.Time // not asked for: when it last was

@@ -302,7 +302,7 @@ const maxTwinHops = 3
 // readTwin fetches a twin; nil when it is missing, or what comes is not one. The note
 // is for the log.
 func (c *crawler) readTwin(ctx context.Context, r *result, u *url.URL) (twin *result, note string) {
-	t := &result{final: u, twinOnly: true, api: r.api, shownAt: r.shownAt, rendered: r.rendered, cookies: append(slices.Clip(r.cookies), nil)}
+	t := &result{final: u, twinOnly: true, api: r.api, shownAt: r.shownAt, cookies: append(slices.Clip(r.cookies), nil)}
 	for hop := 0; ; hop++ {
 		if t.final.Host != c.scope.Host || t.final.Scheme != c.scope.Scheme || t.final.String() == r.final.String() || c.barred(t.final) != nil {
 			return nil, ""

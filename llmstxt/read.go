@@ -277,9 +277,6 @@ func (r *result) findAPI(base *url.URL, sent []byte) {
 // readAPI makes the text of a page of the description of an API. What came may also be the
 // script that shows it: then the description is in it, or to is where the script names it.
 func (r *result) readAPI(text []byte) (page []byte, to *url.URL, err error) {
-	if r.rendered && openapi.IsYAML(text) {
-		return nil, nil, &skipError{Reason: SkipType, Detail: "a browser shows more than is read of YAML"}
-	}
 	if page, err = openapi.Markdown(text); err == nil {
 		return page, nil, nil
 	}

@@ -13,19 +13,21 @@ const (
 	maxText       = 4 << 20 // bytes of the page that is written
 )
 
-// Markdown is a description as a page in Markdown: its words, then what can be called, under
-// the names of its tags, then what its schemas hold. Of YAML it is the title and the words.
+// Markdown is a description, in JSON or YAML, as a page in Markdown: its words, then what can
+// be called, under the names of its tags, then what its schemas hold.
 func Markdown(text []byte) ([]byte, error) {
 	if len(text) > MaxBytes {
 		return nil, ErrDocument
 	}
-	var d document
-	if doc := trim(text); !isJSON(doc) {
-		d = readYAML(string(text))
-	} else if !read(doc, &d) {
-		return nil, ErrDocument
+	doc := bytes.TrimLeft(text, "\ufeff \t\r\n")
+	if !bytes.HasPrefix(doc, []byte("{")) {
+		var err error
+		if doc, err = fromYAML(doc); err != nil {
+			return nil, ErrDocument
+		}
 	}
-	if !d.isWhole() {
+	var d document
+	if !read(doc, &d) || d.OpenAPI == "" && d.Swagger == "" || d.Info.Title == "" {
 		return nil, ErrDocument
 	}
 	w := writer{document: &d, parameters: byName(d.Components.Parameters, d.Parameters),
@@ -38,24 +40,6 @@ func Markdown(text []byte) ([]byte, error) {
 	}
 	w.schemas()
 	return append(bytes.TrimRight(w.Bytes(), "\n"), '\n'), nil
-}
-
-// IsYAML reports whether a text is a description in YAML, of which little is read.
-func IsYAML(text []byte) bool {
-	if isJSON(trim(text)) {
-		return false
-	}
-	d := readYAML(string(text))
-	return d.isWhole()
-}
-
-func trim(text []byte) []byte { return bytes.TrimLeft(text, "\ufeff \t\r\n") }
-
-func isJSON(text []byte) bool { return bytes.HasPrefix(text, []byte("{")) }
-
-// isWhole reports whether a document has what each description has.
-func (d *document) isWhole() bool {
-	return (d.OpenAPI != "" || d.Swagger != "") && d.Info.Title != ""
 }
 
 // writer writes a description.

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// MaxBytes is how long a description is at most that is read.
+// MaxBytes is how long a description is at most that is read; in YAML, half of it.
 const MaxBytes = 2 << 20
 
 // ErrDocument is for what is not a description, or too long.

@@ -77,20 +77,32 @@ func TestMarkdown_Description_HasAllThatItSaysInOrder(t *testing.T) {
 			begin + "\n## Operations\n\n### `PUT /pots`\n\nRequest body:\n\n- The pot.\n- `application/json`\n- `size` (number, required): In litres.\n- `lid` (object)\n- `lid.knob` (boolean)\n\nResponses:\n\n- `200` (Pot): It is kept.\n- `404`: Gone.\n\n## Schemas\n\n### Pot\n\nOf clay.\n\n- `age` (integer)\n"},
 		"parts of another kind": {head + `,"tags":"none","paths":{"/a":{"get":1},"/b":[],"/c":{"get":{"summary":3,"description":"Still."}}},"components":{"schemas":{"A":true}}}`,
 			begin + "\n## Operations\n\n### `GET /c`\n\nStill.\n"},
-		"YAML": {"# ours\nopenapi: 3.0.0\ninfo:\n  title: 'Pots' # of clay\n  contact:\n    email: a@example.com\n  description: |-\n    Pots and lids.\n\n    All of clay.\n  version: 1\npaths:\n  /pots:\n    get:\n      description: no\n",
-			"# Pots\n\nPots and lids.\n\nAll of clay.\n"},
+		"YAML": {"# ours\nopenapi: 3.0.0\ninfo:\n  title: 'Pots' # of clay\n  description: |-\n    Pots and lids.\n\n        code\n  version: 1\npaths:\n  /pots:\n    get:\n      summary: Lists pots\n      deprecated: yes\n      responses: &all\n        200: {description: Pots}\n    delete:\n      deprecated: true\n      responses: *all\n",
+			"# Pots\n\nPots and lids.\n\n    code\n\n## Operations\n\n### Lists pots\n\n`GET /pots`\n\nResponses:\n\n- `200`: Pots\n\n### `DELETE /pots`\n\nDeprecated.\n\nResponses:\n\n- `200`: Pots\n"},
 		"Swagger": {`{"swagger":"2.0","info":{"title":"Pots"},"paths":{"/a":{"get":{"parameters":[{"name":"n","in":"query","type":"string"}],"responses":{"200":{"description":"ok","schema":{"$ref":"#/definitions/Pot"}}}}}},"definitions":{"Pot":{"properties":{"n":{"type":"string"}}}}}`,
 			"# Pots\n\n## Operations\n\n### `GET /a`\n\nParameters:\n\n- `n` (string, query)\n\nResponses:\n\n- `200` (Pot): ok\n\n## Schemas\n\n### Pot\n\n- `n` (string)\n"},
 		"another document":   {`{"info":{"title":"Pots"}}`, ""},
 		"without a title":    {`{"openapi":"3.1.0"}`, ""},
 		"cut off":            {head, ""},
 		"too long":           {`{"openapi":"3.1.0","info":{"title":"Pots"},"x":"` + strings.Repeat("x", openapi.MaxBytes) + `"}`, ""},
+		"too long in YAML":   {"openapi: 3.0.0\ninfo:\n  title: Pots\nx: " + strings.Repeat("x", openapi.MaxBytes/2), ""},
 		"words of something": {"Pots: a story\n\nOnce upon a time.\n", ""},
+		"a node in itself":   {"openapi: 3.0.0\ninfo: {title: Pots}\npaths: &a\n  /a: *a\n", ""},
+		"nodes in nodes":     {"openapi: 3.0.0\ninfo: {title: Pots}\na: &a [x, x, x, x, x, x, x, x]\n" + doubled(), ""},
 	} {
 		if got, err := openapi.Markdown([]byte(tt.text)); string(got) != tt.want || (err == nil) != (tt.want != "") {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
+}
+
+// doubled are nodes each of which refers eight times to the one before.
+func doubled() string {
+	var b strings.Builder
+	for c := 'b'; c < 'm'; c++ {
+		b.WriteString(string(c) + ": &" + string(c) + " [" + strings.Repeat("*"+string(c-1)+", ", 8) + "]\n")
+	}
+	return b.String()
 }
 
 func FuzzMarkdown(f *testing.F) {

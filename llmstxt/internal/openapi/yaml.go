@@ -1,67 +1,78 @@
 package openapi
 
 import (
-	"cmp"
-	"strings"
+	"encoding/json"
 
-	"github.com/farwire/farwire/llmstxt/internal/plain"
+	"go.yaml.in/yaml/v3"
 )
 
-// readYAML reads the version, the title and the words of a description in YAML: scalars of
-// the top level and of "info", plain, in quotes, or as a block.
-func readYAML(text string) (d document) {
-	lines := strings.Split(text, "\n")
-	at := "" // the key of the top level
-	for i := 0; i < len(lines); i++ {
-		line := strings.TrimRight(lines[i], "\r")
-		key, value, ok := strings.Cut(line, ":")
-		if !ok || strings.HasPrefix(strings.TrimSpace(line), "#") {
-			continue
-		}
-		if key != "" && key[0] != ' ' && key[0] != '\t' {
-			switch at = strings.Trim(key, `"'`); at {
-			case "openapi":
-				d.OpenAPI = scalar(value)
-			case "swagger":
-				d.Swagger = scalar(value)
-			}
-			continue
-		}
-		if at != "info" {
-			continue
-		}
-		indent := len(key) - len(strings.TrimLeft(key, " "))
-		value = strings.TrimSpace(value)
-		if value != "" && (value[0] == '|' || value[0] == '>') {
-			var b strings.Builder
-			for i+1 < len(lines) && (strings.TrimSpace(lines[i+1]) == "" || len(lines[i+1])-len(strings.TrimLeft(lines[i+1], " ")) > indent) {
-				i++
-				b.WriteString(strings.TrimSpace(lines[i]) + "\n")
-			}
-			value = b.String()
-		} else {
-			value = scalar(value)
-		}
-		switch strings.TrimSpace(key) {
-		case "title":
-			d.Info.Title = cmp.Or(d.Info.Title, plain.OneLine(value))
-		case "summary":
-			d.Info.Summary = cmp.Or(d.Info.Summary, value)
-		case "description":
-			d.Info.Description = cmp.Or(d.Info.Description, value)
-		}
+const (
+	maxYAML = 1 << 20 // bytes; its parts take more memory than those of JSON
+	maxDeep = 100     // levels of a document in YAML
+)
+
+// fromYAML makes JSON of YAML, with the members of its objects in their order. Texts and
+// numbers become texts.
+func fromYAML(text []byte) ([]byte, error) {
+	if len(text) > maxYAML {
+		return nil, ErrDocument
 	}
-	return d
+	var doc yaml.Node
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		return nil, err
+	}
+	if len(doc.Content) == 0 {
+		return nil, ErrDocument
+	}
+	return appendJSON(nil, doc.Content[0], 0)
 }
 
-// scalar is a value in one line, without its quotes and its comment.
-func scalar(v string) string {
-	v = strings.TrimSpace(v)
-	if len(v) > 1 && (v[0] == '"' || v[0] == '\'') {
-		if end := strings.LastIndexByte(v, v[0]); end > 0 {
-			return v[1:end]
+// appendJSON writes a node. A node that others refer to is written each time, up to the limit
+// of a description.
+func appendJSON(out []byte, n *yaml.Node, deep int) ([]byte, error) {
+	if deep > maxDeep || len(out) > MaxBytes {
+		return nil, ErrDocument
+	}
+	var err error
+	switch n.Kind {
+	case yaml.AliasNode:
+		return appendJSON(out, n.Alias, deep+1)
+	case yaml.MappingNode, yaml.SequenceNode:
+		signs := "[]"
+		if n.Kind == yaml.MappingNode {
+			signs = "{}"
+		}
+		out = append(out, signs[0])
+		for i, child := range n.Content {
+			switch key := n.Kind == yaml.MappingNode && i%2 == 0; {
+			case i > 0 && (n.Kind == yaml.SequenceNode || key):
+				out = append(out, ',')
+			case i > 0:
+				out = append(out, ':')
+			}
+			if n.Kind == yaml.MappingNode && i%2 == 0 {
+				out, err = appendText(out, child.Value)
+			} else {
+				out, err = appendJSON(out, child, deep+1)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		return append(out, signs[1]), nil
+	}
+	if plain := n.Style&^yaml.TaggedStyle == 0; plain {
+		switch n.Value {
+		case "true", "false":
+			return append(out, n.Value...), nil
+		case "", "~", "null":
+			return append(out, "null"...), nil
 		}
 	}
-	v, _, _ = strings.Cut(v, " #")
-	return strings.TrimSpace(v)
+	return appendText(out, n.Value)
+}
+
+func appendText(out []byte, text string) ([]byte, error) {
+	b, err := json.Marshal(text)
+	return append(out, b...), err
 }
