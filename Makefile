@@ -30,7 +30,7 @@ deps: ## install what the tests run beside Go: nginx, RabbitMQ, Node.js and othe
 
 .PHONY: test
 test: deps ## run every test of all modules, with the race detector
-	@scripts/test -race -shuffle=on -timeout 20m
+	@scripts/test -race -shuffle=on -timeout 40m
 
 .PHONY: short
 short: ## run the tests that need nothing but Go, without the race detector
