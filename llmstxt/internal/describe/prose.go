@@ -155,7 +155,8 @@ const (
 
 // isNote reports what an author sets apart from the text: in a box, or behind the word "Note".
 func isNote(b htmlpage.Block) bool {
-	return b.Boxed || b.Kind == htmlpage.Paragraph && noteLabels.MatchString(b.Text[:min(len(b.Text), maxNoteLabel)])
+	begin := b.Text[:min(len(b.Text), maxNoteLabel)]
+	return b.Boxed || b.Kind == htmlpage.Paragraph && strings.ContainsAny(begin, ":!：") && noteLabels.MatchString(begin)
 }
 
 const maxNoteLabel = 40 // bytes of such a word and its colon

@@ -269,12 +269,22 @@ func ownHeadings(pages []Page) []string {
 // setAside takes the heading from a page that is titled with the site's name, as the further pages of a
 // blog's list of posts are, if it is a link and the title of another page.
 func setAside(pages []Page, own []string, a affixes) {
-	titles := map[string]int{}
-	for i := range pages {
-		titles[plain.Key(a.own(pages[i].Evidence.Title))]++
-	}
+	var linked []int
 	for i := 1; i < len(pages); i++ {
-		if h := plain.Key(own[i]); h != "" && titles[h] > 0 && h != plain.Key(a.own(pages[i].Evidence.Title)) && headingIsLink(pages[i].Evidence.Blocks, own[i]) {
+		if own[i] != "" && headingIsLink(pages[i].Evidence.Blocks, own[i]) {
+			linked = append(linked, i)
+		}
+	}
+	if len(linked) == 0 {
+		return
+	}
+	keys, titles := make([]string, len(pages)), map[string]bool{}
+	for i := range pages {
+		keys[i] = plain.Key(a.own(pages[i].Evidence.Title))
+		titles[keys[i]] = true
+	}
+	for _, i := range linked {
+		if h := plain.Key(own[i]); h != "" && h != keys[i] && titles[h] {
 			own[i] = ""
 		}
 	}
