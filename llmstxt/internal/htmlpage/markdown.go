@@ -318,7 +318,7 @@ func (m *marker) hide(tag atom.Atom, closed bool) bool {
 	if tag == atom.Aside && role == "" && hasWord(a[1], "note", "tip", "warning", "caution", "important", "danger", "info", "hint", "admonition", "callout", "aside") {
 		return false // what the text itself sets apart
 	}
-	if tag == atom.Aside && m.remark() || !unseen && m.textBox(tag, a[1]) {
+	if tag == atom.Aside && m.remark() || !unseen && (m.textBox(tag, a[1]) || tag == atom.Footer && m.inQuote()) {
 		return false
 	}
 	if tag == atom.Header {

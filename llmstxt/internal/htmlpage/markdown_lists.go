@@ -1,6 +1,7 @@
 package htmlpage
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -44,6 +45,11 @@ func (m *marker) pop(tag atom.Atom) {
 	if len(m.levels) == 0 {
 		m.wasItem = false
 	}
+}
+
+// inQuote reports that a quotation is open: its footer says whose it is.
+func (m *marker) inQuote() bool {
+	return slices.ContainsFunc(m.levels, func(l level) bool { return l.tag == atom.Blockquote })
 }
 
 // item begins an item of the innermost list.

@@ -55,17 +55,19 @@ func TestMarkdown_NavigationInTheText_IsLeftOut(t *testing.T) {
 func TestMarkdown_PartsNamedLikeNavigation_Stay(t *testing.T) {
 	const tea = "<p>Tea is hot.</p>"
 	for page, want := range map[string]string{
-		"<h2>Navigation</h2><nav class=demo><a href=#>Home</a></nav>":                                 "## Navigation\n",
-		"<h3>Menu</h3><div role=navigation><a href=#>Home</a></div><p>It opens.</p>":                  "### Menu\n\nIt opens.\n",
-		"<blockquote><h2>Related</h2><nav><a href=#>a</a></nav><p>Pots.</p></blockquote>":             "> ## Related\n>\n> Pots.\n",
-		"<ul><li><a class=next-step href=a>Deploy</a><li><a class='next-step x' href=b>Brew</a></ul>": "- [Deploy](http://a.test/a)\n- [Brew](http://a.test/b)\n",
-		"<a class='next-btn next-medium' href=a>Deploy</a>":                                           "[Deploy](http://a.test/a)\n",
-		"<a class=preview href=a>Deploy</a>":                                                          "[Deploy](http://a.test/a)\n",
-		"<div class=page-sidebar-left><p>Pots.</p></div>":                                             "Pots.\n",
-		"<div class='pageTocVisible dark'><p>Pots.</p></div>":                                         "Pots.\n",
-		"<div class='page-nav_open'><p>Pots.</p></div>":                                               "Pots.\n",
-		"<div id=next-and-previous><h2>Next and previous</h2><p>Pots.</p></div>":                      "## Next and previous\n\nPots.\n",
-		"<div class=next id=previous><p>Pots.</p></div>":                                              "Pots.\n",
+		"<h2>Navigation</h2><nav class=demo><a href=#>Home</a></nav>":                                              "## Navigation\n",
+		"<h3>Menu</h3><div role=navigation><a href=#>Home</a></div><p>It opens.</p>":                               "### Menu\n\nIt opens.\n",
+		"<blockquote><p>Pots.</p><footer>— Ada, <cite>Lids</cite></footer></blockquote><footer>a</footer>":         "> Pots.\n>\n> — Ada, Lids\n",
+		"<blockquote class=quote><div><p>Pots.</p><footer class=blockquote-footer>Ada</footer></div></blockquote>": "> Pots.\n>\n> Ada\n",
+		"<blockquote><h2>Related</h2><nav><a href=#>a</a></nav><p>Pots.</p></blockquote>":                          "> ## Related\n>\n> Pots.\n",
+		"<ul><li><a class=next-step href=a>Deploy</a><li><a class='next-step x' href=b>Brew</a></ul>":              "- [Deploy](http://a.test/a)\n- [Brew](http://a.test/b)\n",
+		"<a class='next-btn next-medium' href=a>Deploy</a>":                                                        "[Deploy](http://a.test/a)\n",
+		"<a class=preview href=a>Deploy</a>":                                                                       "[Deploy](http://a.test/a)\n",
+		"<div class=page-sidebar-left><p>Pots.</p></div>":                                                          "Pots.\n",
+		"<div class='pageTocVisible dark'><p>Pots.</p></div>":                                                      "Pots.\n",
+		"<div class='page-nav_open'><p>Pots.</p></div>":                                                            "Pots.\n",
+		"<div id=next-and-previous><h2>Next and previous</h2><p>Pots.</p></div>":                                   "## Next and previous\n\nPots.\n",
+		"<div class=next id=previous><p>Pots.</p></div>":                                                           "Pots.\n",
 	} {
 		if got := markdown(t, "<title>x</title><main>"+tea+page+"</main>"); got != "Tea is hot.\n\n"+want {
 			t.Errorf("%s:\n%s", page, got)
