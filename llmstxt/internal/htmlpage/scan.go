@@ -101,7 +101,7 @@ type mark struct {
 	linked bool // the whole heading is a link
 	header bool // stands in a <header>
 	moved  bool // and its offset is where that ends
-	lead   int  // where the text above it begins; -1: there is none
+	lead   int  // where the text above it begins; -1: nothing stands above
 }
 
 // scanner is the state of one pass.
