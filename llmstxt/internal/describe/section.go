@@ -81,24 +81,21 @@ func setSections(pages []Page, alias map[string]string, prefix string) []string 
 // joinNamed puts a page that no section has, and that is titled as one whose pages stand in the page's
 // own folder, at the head of that section: the section's name may be the link to it.
 func joinNamed(pages []Page, keys []string) {
-	named, home := map[string]int{}, folder(pages[0].URL)
+	named, home := map[string]int{}, folderOf(pages[0].URL)
 	for i := len(keys) - 1; i > 0; i-- {
 		if keys[i] != "" {
-			own := folder(pages[i].URL)
-			named[plain.Key(keys[i])+"\n"+folder(strings.TrimSuffix(own, "/"))] = i
+			own := folderOf(pages[i].URL)
+			named[plain.Key(keys[i])+"\n"+folderOf(strings.TrimSuffix(own, "/"))] = i
 			named[plain.Key(keys[i])+"\n"+own] = i
 		}
 	}
 	for i := 1; i < len(keys); i++ {
-		own := folder(pages[i].URL)
+		own := folderOf(pages[i].URL)
 		if j, ok := named[plain.Key(pages[i].Title)+"\n"+own]; ok && keys[i] == "" && own != home {
 			keys[i] = keys[j]
 		}
 	}
 }
-
-// folder is the address of the folder that a page stands in, or is.
-func folder(address string) string { return address[:strings.LastIndexByte(address, '/')+1] }
 
 // heading2 returns a section name that does not collide with our own.
 func heading2(s string) string {
