@@ -25,10 +25,10 @@ import (
 	"github.com/farwire/farwire/internal/safetext"
 )
 
-// Save and Remove take no turns, whoever calls them: a file is saved anew when its folder
-// was removed meanwhile, and what is saved while a folder is removed is removed as well.
-// Each gives up after so many tries.
-const maxTries = 20
+// Save and Remove take no turns, whoever calls them: what is saved while a folder is removed
+// is removed as well, and a file is saved anew when its folder was removed meanwhile. Each try
+// but the last was lost to another Remove; so many are lost only when the whole Folder is gone.
+const maxTries = 1000
 
 // ErrStale is wrapped by the error of [Folder.Save] when a newer version is there.
 var ErrStale = errors.New("stale")
@@ -285,6 +285,8 @@ func (d *Folder) Files(ctx context.Context, folder string) (files []File, err er
 			return nil
 		case err != nil:
 			return err
+		case entry.IsDir() && strings.HasPrefix(entry.Name(), "."):
+			return fs.SkipDir
 		case strings.HasPrefix(entry.Name(), "."), !entry.Type().IsRegular():
 			return nil
 		}
@@ -321,15 +323,35 @@ func (d *Folder) Remove(ctx context.Context, folder string) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	err := d.root.RemoveAll(folder)
-	for tries := 1; errors.Is(err, fs.ErrExist) && tries < maxTries; tries++ { // somebody has saved a file there
-		err = d.root.RemoveAll(folder)
+	parent := path.Dir(folder)
+	// It goes all at once: a file that is saved while the others are removed has a new folder.
+	err := d.root.Rename(folder, path.Join(parent, removedPrefix+rand.Text()))
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		err = d.removeMoved(parent)
 	}
 	if err != nil {
 		return fmt.Errorf("removing %s: %w", folder, err)
 	}
-	if err := d.syncDir(path.Dir(folder)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := d.syncDir(parent); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing %s: %w", folder, err)
 	}
 	return nil
+}
+
+// removedPrefix begins the name of a folder on its way out.
+const removedPrefix = ".removed-"
+
+// removeMoved removes what is on its way out of this folder, that too which a process that
+// ended has left.
+func (d *Folder) removeMoved(dir string) error {
+	moved, err := fs.Glob(d.root.FS(), path.Join(dir, removedPrefix+"*"))
+	for _, name := range moved {
+		gone := d.root.RemoveAll(name)
+		// Who had opened the folder before it was moved may have put a last file there.
+		for tries := 1; errors.Is(gone, fs.ErrExist) && tries < maxTries; tries++ {
+			gone = d.root.RemoveAll(name)
+		}
+		err = errors.Join(err, gone)
+	}
+	return err
 }

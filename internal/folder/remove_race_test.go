@@ -3,6 +3,8 @@ package folder_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 )
@@ -40,5 +42,31 @@ func TestFolder_RemovedWhileSaved_NeitherFails(t *testing.T) {
 	}
 	if got := read(t, d, name); got != "last" {
 		t.Errorf("the file has %q", got)
+	}
+}
+
+// What a process that ended has left of a folder is in no list, and goes with the next.
+func TestFolder_RemovedInPart_GoesWithTheNext(t *testing.T) {
+	dir := t.TempDir()
+	d, ctx := open(t, dir), context.Background()
+	for _, name := range []string{"site/1/page.md", "site/2/page.md"} {
+		if err := d.Save(ctx, name, []byte("page"), 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left := filepath.Join(dir, "site", ".removed-1")
+	if err := os.Rename(filepath.Join(dir, "site", "1"), left); err != nil {
+		t.Fatal(err)
+	}
+	if files, err := d.Files(ctx, "site"); err != nil || len(files) != 1 || files[0].Name != "site/2/page.md" {
+		t.Errorf("listed are %v, %v", files, err)
+	}
+	for range 2 { // the second finds nothing
+		if err := d.Remove(ctx, "site/2"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if entries, err := os.ReadDir(filepath.Join(dir, "site")); err != nil || len(entries) > 0 {
+		t.Errorf("left are %v, %v", entries, err)
 	}
 }
