@@ -261,10 +261,10 @@ func (r *result) identities() []string {
 // its translation, if there is such a page. It stays at hand, should that one turn out not
 // to exist.
 func (c *crawler) deferTo(ctx context.Context, e *entry, r *result, can string, why Reason) bool {
-	if can == "" || can == e.key {
+	t := c.index[can]
+	if can == "" || can == e.key || t == e { // or an address that has led to the page's own
 		return false
 	}
-	t := c.index[can]
 	if t == nil || !t.numbered {
 		u := weburl.Parse(can)
 		if u == nil || weburl.IsFile(u) || len(c.queue) >= c.limit || t == nil && c.refuse(u, can, e.depth) != nil {
