@@ -10,12 +10,13 @@ import (
 )
 
 // Whole is the text of a page that is UTF-8 already without front matter,
-// comments and what a reader cannot see, its links made absolute by resolve,
+// comments, ids of headings and what a reader cannot see, the titles of its containers in bold, its links made absolute by resolve,
 // which returns "" for those to be left as they are; at most limit bytes, cut
 // says that there is more. It looks at ctx every few kilobytes and returns its
 // error.
 func Whole(ctx context.Context, text []byte, markdown bool, limit int, resolve func(href string) string) (out []byte, cut bool, err error) {
 	s := open(text, markdown)
+	s.titles = true
 	out = make([]byte, 0, min(limit, len(text)+64))
 	empty := true // the line before
 	looked := len(text)
@@ -31,7 +32,9 @@ func Whole(ctx context.Context, text []byte, markdown bool, limit int, resolve f
 		}
 		clean := strings.TrimRight(plain.Visible(strings.ToValidUTF8(string(line), "\ufffd")), " \t\r\n")
 		if markdown && !code && len(clean) <= maxParagraph {
-			clean = absolute(clean, resolve)
+			if clean = absolute(clean, resolve); strings.HasPrefix(clean, "#") {
+				clean = withoutAttributes(clean)
+			}
 			if len(line)-len(bytes.TrimRight(line, " ")) >= 2 && clean != "" {
 				clean += "  " // a line's end that counts
 			}

@@ -289,7 +289,7 @@ func atx(text string) (level int, title string) {
 	if end := strings.TrimRight(title, "#"); end == "" || strings.HasSuffix(end, " ") {
 		title = strings.TrimSpace(end)
 	}
-	return level, title
+	return level, withoutAttributes(title)
 }
 
 func isUnderline(text string) bool {

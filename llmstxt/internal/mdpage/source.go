@@ -28,6 +28,9 @@ type source struct {
 	fence   string // that a block of code ends with; "": not in one
 	deep    int    // columns that the block is indented by inside an item
 	comment bool   // inside <!--
+
+	titles bool     // the titles of containers are wanted
+	shown  []string // lines with one that come next
 }
 
 // open skips the byte order mark and reads the front matter.
@@ -94,7 +97,11 @@ func nextLine(text []byte) (line []byte, n int) {
 // next returns the next line and whether it belongs to a block of code, whose
 // fences do as well.
 func (s *source) next() (line []byte, code, ok bool) {
-	for len(s.rest) > 0 {
+	for len(s.rest) > 0 || len(s.shown) > 0 {
+		if len(s.shown) > 0 {
+			line, s.shown = []byte(s.shown[0]), s.shown[1:]
+			return line, false, true
+		}
 		line, n := nextLine(s.rest)
 		s.rest = s.rest[n:]
 		if !s.markdown {
@@ -172,11 +179,14 @@ func (s *source) unread(line []byte) bool {
 		s.module = true
 		return true
 	}
-	if !strings.HasPrefix(text, ":::") {
+	if !isContainer(text) {
 		return false
 	}
-	name := strings.TrimLeft(text, ": {.#")
-	return name == "" || plain.IsLetter(name[0])
+	if title := containerTitle(text); s.titles && title != "" {
+		indent := string(line[:len(line)-len(bytes.TrimLeft(line, " \t"))])
+		s.shown = append(s.shown, "", indent+"**"+title+"**", "")
+	}
+	return true
 }
 
 // codeColumns is how far a line of code is indented at least.

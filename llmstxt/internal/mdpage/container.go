@@ -1,0 +1,89 @@
+package mdpage
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+)
+
+// Containers are blocks between two lines of colons, which generators make note boxes, tabs and
+// folded texts of. What the first line says stands above the block in the page:
+//
+//	::: tip Good to know        :::tip[Good to know]        ::: {.callout-tip title="Good to know"}
+//
+// Without a title a note has the name of its kind.
+
+// isContainer reports a line that opens or closes a container.
+func isContainer(text string) bool {
+	if !strings.HasPrefix(text, ":::") {
+		return false
+	}
+	name := strings.TrimLeft(text, ": {.#")
+	return name == "" || plain.IsLetter(name[0])
+}
+
+// containerTitle is what a page shows above the container that a line opens, "" for nothing.
+func containerTitle(text string) string {
+	kind := strings.TrimLeft(text, ": ")
+	title := ""
+	if m := titleField.FindStringSubmatch(kind); m != nil {
+		title = m[1] + m[2]
+	}
+	if strings.HasPrefix(kind, "{") {
+		kind = strings.TrimPrefix(firstClass.FindString(kind), ".")
+	}
+	end := strings.IndexFunc(kind, func(r rune) bool { return !isWord(r) && r != '-' })
+	if end < 0 {
+		end = len(kind)
+	}
+	if title == "" {
+		title = titleBehind(kind[end:])
+	}
+	if kind = strings.ToLower(strings.TrimPrefix(kind[:end], "callout-")); title == "" && notes[kind] {
+		return strings.ToUpper(kind[:1]) + kind[1:]
+	}
+	return title
+}
+
+// titleBehind is the title that follows the kind of a container: "[Good to know]", " Good to know".
+// Attributes, and options such as "cols=2", are none.
+func titleBehind(rest string) string {
+	title := ""
+	if inner, ok := strings.CutPrefix(rest, "["); ok {
+		if i := strings.LastIndexByte(inner, ']'); i >= 0 {
+			title = inner[:i]
+		}
+	} else if strings.HasPrefix(rest, " ") {
+		title = attributes.ReplaceAllString(rest, "")
+	}
+	title = strings.TrimSpace(title)
+	first, _, _ := strings.Cut(title, " ")
+	if strings.HasPrefix(title, "{") || strings.Contains(first, "=") || !strings.ContainsFunc(title, isWord) {
+		return ""
+	}
+	return title
+}
+
+func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+
+// notes are kinds of containers that a page shows with their name.
+var notes = plain.Set(`note tip info warning danger caution important attention hint success error question example abstract details`)
+
+var (
+	titleField = regexp.MustCompile(`\{[^{}]*\b(?:title|label)=(?:"([^"]*)"|'([^']*)')[^{}]*\}`)
+	firstClass = regexp.MustCompile(`\.[A-Za-z][\w-]*`)
+	attributes = regexp.MustCompile(`[ \t]*\{:?[ \t]*[#.][\w:.-]+(?:[ \t]+(?:[#.][\w:.-]+|[\w-]+=\S+))*[ \t]*\}$`)
+)
+
+// withoutAttributes takes the id and the classes off a heading: "Boil it {#boil .short}". What is
+// nothing else is a heading about them: "{#if}".
+func withoutAttributes(heading string) string {
+	if strings.HasSuffix(heading, "}") {
+		if short := attributes.ReplaceAllString(heading, ""); strings.Trim(short, "# \t") != "" {
+			return short
+		}
+	}
+	return heading
+}

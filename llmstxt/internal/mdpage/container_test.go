@@ -1,0 +1,54 @@
+package mdpage_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/farwire/farwire/llmstxt/internal/mdpage"
+)
+
+func whole(t testing.TB, text string) string {
+	t.Helper()
+	out, _, err := mdpage.Whole(t.Context(), []byte(text), true, 10000, func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+func TestWhole_Container_HasItsTitle(t *testing.T) {
+	for line, want := range map[string]string{
+		"::: danger STOP": "STOP", "::: details Click me": "Click me", ":::tip[Good to know]": "Good to know", "::::tab npm": "npm", ":::note[]": "Note",
+		`:::note{title="Mind the lid"}`: "Mind the lid", `::: {.callout-tip title='Lids' collapse="true"}`: "Lids", "::: tip Lids {#lids .wide}": "Lids", ":::warning Größe zählt": "Größe zählt",
+		"::: tip": "Tip", ":::NOTE": "Note", "::: {.callout-warning}": "Warning", ":::info{.wide}": "Info",
+		"::: code-group": "", "::: {.column width=\"50%\"}": "", "::: tabs#fruits": "", "::: grid cols=2": "", "::: v-pre": "", "::: {#lids}": "", ":::": "", "::: tabs": "",
+	} {
+		if want != "" {
+			want = "**" + want + "**\n\n"
+		}
+		if got := whole(t, "# Tea\nFirst.\n"+line+"\nThe text of the block.\n:::\nLast.\n"); strings.ReplaceAll(got, "\n\n", "\n") != strings.ReplaceAll("# Tea\nFirst.\n"+want+"The text of the block.\nLast.\n", "\n\n", "\n") || want != "" && !strings.Contains(got, "First.\n\n"+want) {
+			t.Errorf("%q reads %q", line, got)
+		}
+	}
+	const code = "```md\n::: tip Lids\n:::\n```\n"
+	if got := whole(t, code); got != code {
+		t.Errorf("code reads %q", got)
+	}
+	if got, want := whole(t, "- Boil:\n\n  ::: tip Lids\n  Close it.\n  :::\n"), "- Boil:\n\n  **Lids**\n\n  Close it.\n"; got != want {
+		t.Errorf("in an item %q, want %q", got, want)
+	}
+}
+
+func TestHeading_Attributes_AreNoPartOfIt(t *testing.T) {
+	for in, want := range map[string]string{
+		"Boil it {#boil}": "Boil it", "Boil it {#boil-it .short}": "Boil it", "Boil it{: #boil }": "Boil it", "Boil it {.short}": "Boil it",
+		"{#if}": "{#if}", "Blocks {#each list as x}": "Blocks {#each list as x}", "Sets {a, b}": "Sets {a, b}", "GET /users/{id}": "GET /users/{id}",
+	} {
+		if got := parse(t, "# "+in+"\n", true).Title; got != want {
+			t.Errorf("title of %q is %q", in, got)
+		}
+		if got := whole(t, "## "+in+"\n\nWords {#boil}\n"); got != "## "+want+"\n\nWords {#boil}\n" {
+			t.Errorf("%q reads %q", in, got)
+		}
+	}
+}
