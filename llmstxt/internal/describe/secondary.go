@@ -3,6 +3,7 @@ package describe
 import (
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -47,6 +48,9 @@ func secondary(p *Page) bool {
 	if p.outlined && (strings.HasSuffix(title, "index") || strings.HasPrefix(title, "indexof")) {
 		return true // of all names of a kind
 	}
+	if p.Evidence.Code && (subjects[title] || subjects[slug] && !minor[title]) {
+		return false
+	}
 	if minor[slug] || minor[betweenWords.Replace(file)] || strings.Contains(u.Path, "/class-use/") || strings.HasPrefix(slug, "genindex") {
 		return true
 	}
@@ -54,9 +58,11 @@ func secondary(p *Page) bool {
 }
 
 // isSource reports the source of a program, as generators of documentation show it: Sphinx's,
-// Javadoc's and Haddock's.
+// Javadoc's, Haddock's and those of JSDoc's themes.
 func isSource(p *Page, path string) bool {
 	switch {
+	case isListing(p, path):
+		return true
 	case strings.Contains(path, "/_modules/"), strings.Contains(path, "/src-html/"):
 		return true
 	case strings.Contains(path, "/src/"), strings.Contains(path, "/source/"):
@@ -65,6 +71,19 @@ func isSource(p *Page, path string) bool {
 	}
 	return false
 }
+
+// isListing reports a page whose address and title are the name of a program's file, such as
+// "lib_kettle.js.html" of "lib/kettle.js", and that shows it and says nothing.
+func isListing(p *Page, address string) bool {
+	name, ok := strings.CutSuffix(path.Base(address), ".html")
+	if !ok || !programs[strings.TrimPrefix(path.Ext(name), ".")] || !p.Evidence.Code || !strings.EqualFold(name, strings.NewReplacer("/", "_", "\\", "_").Replace(p.Title)) {
+		return false
+	}
+	return !slices.ContainsFunc(p.Evidence.Blocks, isProse)
+}
+
+// programs are endings of their files.
+var programs = plain.Set(`js mjs cjs jsx ts mts cts tsx vue coffee py rb php java kt go rs c h cc cpp hpp cs swift lua pl`)
 
 // isComment reports a text that begins as a comment or another line of a program does.
 func isComment(s string) bool {
@@ -99,3 +118,8 @@ var minor = plain.Set(`genindex generalindex indexpage modindex pymodindex searc
 	bibliography errata trademarks gplv2 gplv3 gpl mitlicense codeofconduct bookindex
 	conceptindex optionindex variableindex functionindex commandindex
 	keywordindex symbolindex subjectindex termindex macroindex wordindex nameindex indexofterms indices memberlist graphlegend packageuse packagetree packagelist indexall allclasses allclassesindex allpackagesindex overviewtree helpdoc apihelp classlist methodlist filelist docindex docindexall classeshierarchy`)
+
+// subjects are names of such pages that a page of code is about as well: the cookies of a client, the
+// tags of an image, the licences that a server lists.
+var subjects = plain.Set(`cookies cookie history tags categories archive archives authors contributors contact contacts credits changes
+	licenses terms indices login signup search`)

@@ -149,20 +149,58 @@ func place(pages []Page, index map[string]int) {
 		}
 	}
 	for i := 1; i < len(pages); i++ {
-		pages[i].Place = len(pages) + i
+		pages[i].Place = 2 * (len(pages) + i)
 	}
 	for name, l := range best {
 		if l.of*2 < members[name] {
 			continue
 		}
-		for n, j := range inSection(pages, l.page, name, index) {
-			pages[j].Place = n + 1
+		order := inSection(pages, l.page, name, index)
+		for n, j := range order {
+			pages[j].Place = 2 * (n + 1)
 		}
-		// The page itself, to which it has no link, keeps its place before its next one.
-		if p := &pages[l.page]; l.page > 0 && p.Section == name {
-			p.Place = 0
+		// The page itself, to which it may have no link, stands where others have it, else first.
+		if p := &pages[l.page]; l.page > 0 && p.Section == name && !slices.Contains(order, l.page) {
+			p.Place = placeOf(pages, l.page, index)
 		}
 	}
+}
+
+// placeOf is the place behind that of the page which stands in front of this one among the links of
+// most others in its section; 0 if none does. The one in front has no link to itself.
+func placeOf(pages []Page, page int, index map[string]int) int {
+	type list struct{ behind, members int }
+	var lists []list
+	name, most := pages[page].Section, 0
+	for i := range pages {
+		if i == page || i > 0 && pages[i].Section != name {
+			continue
+		}
+		members, front, behind := map[int]bool{}, 0, -1
+		for _, url := range pages[i].Links {
+			j, ok := index[url]
+			if !ok || j == 0 || pages[j].Section != name {
+				continue
+			}
+			if j == page && behind < 0 {
+				behind = front
+			}
+			members[j], front = true, pages[j].Place+1
+		}
+		if behind >= 0 {
+			lists, most = append(lists, list{behind, len(members)}), max(most, len(members))
+		}
+	}
+	place, votes := 0, map[int]int{}
+	for _, l := range lists {
+		if 2*l.members < most {
+			continue
+		}
+		if votes[l.behind]++; votes[l.behind] > votes[place] || votes[l.behind] == votes[place] && l.behind > place {
+			place = l.behind
+		}
+	}
+	return place
 }
 
 // inSection is the order in which a page's lists have a section's pages. A list may hold
