@@ -8,6 +8,7 @@ import (
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
+	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
 // Sections of an index. A site says in several ways what belongs together:
@@ -330,7 +331,7 @@ func menuNames(menu []htmlpage.Entry, dir string) map[string]string {
 		if err != nil {
 			continue
 		}
-		if rest, ok := strings.CutPrefix(u.Path, dir); ok && !isStep(m.Name) && !isStepTo(m) && !vague(m.Name) {
+		if rest, ok := strings.CutPrefix(u.Path, dir); ok && !isStep(m.Name) && !isStepTo(m) && !vague(m.Name) && !weburl.IsVersion(m.Name) {
 			seg, _, _ := strings.Cut(rest, "/")
 			names[seg] = m.Name
 			count[seg]++

@@ -84,6 +84,9 @@ func namesSpace(href, text string) bool {
 // settleCrumbs takes the category for a breadcrumb where those of the page lead from the
 // home page to itself at most.
 func (s *scanner) settleCrumbs() {
+	if s.dataCrumbs != nil && !leavesOut(s.dataCrumbs, s.Crumbs) {
+		s.Crumbs = s.dataCrumbs
+	}
 	if len(s.topics) == 0 {
 		s.topics = s.tags
 	}
@@ -98,4 +101,18 @@ func (s *scanner) settleCrumbs() {
 	if topic != "" && n <= 1 && len(topic) <= maxNavName {
 		s.Crumbs = []string{topic}
 	}
+}
+
+// leavesOut reports breadcrumbs in JSON-LD that are some of those that the page shows: what leads
+// nowhere has no address for the list.
+func leavesOut(data, shown []string) bool {
+	if len(data) >= len(shown) {
+		return false
+	}
+	for _, name := range shown {
+		if len(data) > 0 && plain.Key(data[0]) == plain.Key(name) {
+			data = data[1:]
+		}
+	}
+	return len(data) == 0
 }

@@ -174,7 +174,7 @@ func (s *scanner) linkedData(v any, depth int) {
 			return WithoutMarkup(safetext.Cut(d, maxAttr))
 		}
 		switch {
-		case kinds["BreadcrumbList"] && s.Crumbs == nil:
+		case kinds["BreadcrumbList"] && s.Crumbs == nil && s.dataCrumbs == nil:
 			items, _ := v["itemListElement"].([]any)
 			for _, e := range items {
 				item, _ := e.(map[string]any)
@@ -182,8 +182,8 @@ func (s *scanner) linkedData(v any, depth int) {
 				if inner, ok := item["item"].(map[string]any); ok && name == "" {
 					name, _ = inner["name"].(string)
 				}
-				if name = WithoutMarkup(safetext.Cut(name, 300)); name != "" && len(s.Crumbs) < 10 {
-					s.Crumbs = append(s.Crumbs, name)
+				if name = WithoutMarkup(safetext.Cut(name, 300)); name != "" && len(s.dataCrumbs) < 10 {
+					s.dataCrumbs = append(s.dataCrumbs, name)
 				}
 			}
 		case kinds["WebSite"]:

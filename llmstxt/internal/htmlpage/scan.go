@@ -133,6 +133,7 @@ type scanner struct {
 	crumb                atom.Atom
 	crumbDepth           int
 	crumbText            strings.Builder
+	dataCrumbs           []string // those of JSON-LD
 	topics               []string // categories that links of the page name as its own
 	tags                 []string // tags likewise, which are less
 	section              string   // the category that its head names
