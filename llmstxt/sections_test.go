@@ -98,6 +98,22 @@ func TestSections_Directories_HaveTheNamesOfTheMenuInItsOrder(t *testing.T) {
 	}
 }
 
+// What a server calls the list of a folder's files is no name of a section.
+func TestSections_ListsOfFolders_NameNone(t *testing.T) {
+	for _, title := range []string{"Index of /%s", "Directory listing for /%s/", "listing directory /%s", "Directory: /%s/"} {
+		w := &web{pages: map[string]answer{}}
+		var links []string
+		for _, dir := range []string{"cups", "pots"} {
+			links = append(append(links, section(w, dir, 3)...), "/"+dir+"/")
+			w.pages["http://docs.test/"+dir+"/"] = doc(fmt.Sprintf(title, dir))
+		}
+		w.pages["http://docs.test/"] = doc("Tea", links...)
+		if got, want := contents(t, w, "http://docs.test/"), "Cups 4, Pots 4"; got != want {
+			t.Errorf("%s: %s, want %s", title, got, want)
+		}
+	}
+}
+
 func TestSections_Versions_KeepTheirNumbers(t *testing.T) {
 	w := &web{pages: map[string]answer{}}
 	var links []string

@@ -107,8 +107,11 @@ var vagueTitles = func() map[string]bool {
 // vague reports a title that names no site and no section.
 func vague(title string) bool {
 	k := plain.Key(title)
-	return k == "" || vagueTitles[k]
+	return k == "" || vagueTitles[k] || ofFolder.MatchString(title)
 }
+
+// ofFolder matches what servers call the list of a folder's files.
+var ofFolder = regexp.MustCompile(`^(?i)(?:index of|directory listing for|listing directory|directory:?) /`)
 
 // kinds of books name sections, but no site.
 var kinds = plain.Set("manual guide userguide usermanual usersguide reference referencemanual handbook tutorial help api apireference apidocumentation apidocs")
