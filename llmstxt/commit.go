@@ -89,6 +89,8 @@ func (c *crawler) countAnswer(e *entry, r *result) {
 	c.stats.Bytes += r.bytes
 	if r.rendered {
 		c.stats.Rendered++
+	} else if r.renderNote != "" && r.twin == nil {
+		c.stats.Unrendered++
 	}
 	if r.renderNote != "" && (r.rendered || r.twin == nil) { // else its words are in the Markdown
 		c.note(e.key, r.renderNote)

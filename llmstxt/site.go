@@ -65,19 +65,20 @@ type Evidence = htmlpage.Evidence
 
 // CrawlStats are counts of one crawl.
 type CrawlStats struct {
-	Pages     int            `json:"pages"`     // in the result
-	Fetched   int            `json:"fetched"`   // pages asked for, without hops and further tries
-	Unchanged int            `json:"unchanged"` // of those in the result, known from Previous and not parsed again
-	Spared    int            `json:"spared"`    // of these, not even asked for (Options.TrustLastmod)
-	Delisted  int            `json:"delisted"`  // pages of Previous that are gone from the sitemaps and from the result
-	Gone      int            `json:"gone"`      // pages of Previous that are not in the result because they answer 410
-	Lost      int            `json:"lost"`      // of those left out, to 429, 5xx, time-outs and broken connections
-	Rendered  int            `json:"rendered"`  // of those asked for, sent to Options.Render
-	Bytes     int64          `json:"bytes"`     // of bodies, after decompression
-	Skipped   map[Reason]int `json:"skipped"`   // pages left out, by reason
-	Limited   bool           `json:"limited"`   // stopped at MaxPages (or at three times that in fetches) with pages left
-	TimedOut  bool           `json:"timed_out"` // stopped by Timeout or the context's deadline with pages left
-	Duration  time.Duration  `json:"-"`         // in JSON "seconds", a number with a fraction
+	Pages      int            `json:"pages"`                // in the result
+	Fetched    int            `json:"fetched"`              // pages asked for, without hops and further tries
+	Unchanged  int            `json:"unchanged"`            // of those in the result, known from Previous and not parsed again
+	Spared     int            `json:"spared"`               // of these, not even asked for (Options.TrustLastmod)
+	Delisted   int            `json:"delisted"`             // pages of Previous that are gone from the sitemaps and from the result
+	Gone       int            `json:"gone"`                 // pages of Previous that are not in the result because they answer 410
+	Lost       int            `json:"lost"`                 // of those left out, to 429, 5xx, time-outs and broken connections
+	Rendered   int            `json:"rendered"`             // of those asked for, sent to Options.Render
+	Unrendered int            `json:"unrendered,omitempty"` // of those asked for, such as say next to nothing without a browser and were not shown in one
+	Bytes      int64          `json:"bytes"`                // of bodies, after decompression
+	Skipped    map[Reason]int `json:"skipped"`              // pages left out, by reason
+	Limited    bool           `json:"limited"`              // stopped at MaxPages (or at three times that in fetches) with pages left
+	TimedOut   bool           `json:"timed_out"`            // stopped by Timeout or the context's deadline with pages left
+	Duration   time.Duration  `json:"-"`                    // in JSON "seconds", a number with a fraction
 }
 
 // MarshalJSON writes the duration as "seconds".

@@ -34,9 +34,10 @@ type crawl struct {
 	Workers      int    `default:"8" placeholder:"N" help:"Pages fetched at once, at least 1."`
 	AllowPrivate bool   `help:"Reach loopback, private and link-local addresses."`
 
-	crawlChoice `embed:""`
-	crawlReport `embed:""`
-	crawlFiles  `embed:""`
+	crawlChoice  `embed:""`
+	crawlReport  `embed:""`
+	crawlFiles   `embed:""`
+	crawlBrowser `embed:""`
 }
 
 // crawlChoice says which pages are wanted, what is sent along, and how fast.
@@ -112,11 +113,16 @@ func (c *crawl) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := c.client()
+	exit, err := c.exit()
 	if err != nil {
 		return err
 	}
+	client := c.client(exit)
 	defer client.CloseIdleConnections()
+	if o.Render, err = c.crawlBrowser.open(exit); err != nil {
+		return err
+	}
+	defer c.crawlBrowser.close()
 	old, err := c.readOld()
 	if err != nil {
 		return err
@@ -183,32 +189,33 @@ func (c *crawl) target() string {
 	return c.Output
 }
 
-// client checks the flags and returns the client that the crawl is made by. Its
-// every dial passes the guard.
-func (c *crawl) client() (*http.Client, error) {
+// exit checks the flags and returns the exit of the crawl, whose every dial passes the
+// guard.
+func (c *crawl) exit() (agent.Exit, error) {
 	switch {
 	case !isWebAddress(c.URL):
-		return nil, misuse("URL: not a web address; give one such as https://docs.example.com/")
+		return agent.Exit{}, misuse("URL: not a web address; give one such as https://docs.example.com/")
 	case c.MaxPages < 1:
-		return nil, misusef("--max-pages: %d pages cannot be crawled; give 1 or more", c.MaxPages)
+		return agent.Exit{}, misusef("--max-pages: %d pages cannot be crawled; give 1 or more", c.MaxPages)
 	case c.DescLength < 100 || c.DescLength > 2000:
-		return nil, misusef("--desc-length: %d is out of range; give 100 to 2000", c.DescLength)
+		return agent.Exit{}, misusef("--desc-length: %d is out of range; give 100 to 2000", c.DescLength)
 	case c.Workers < 1:
-		return nil, misusef("--workers: %d workers cannot fetch a page; give 1 or more", c.Workers)
+		return agent.Exit{}, misusef("--workers: %d workers cannot fetch a page; give 1 or more", c.Workers)
 	case c.Format != string(llmstxt.Pages) && c.Format != string(llmstxt.Index):
-		return nil, misusef("--format: %q is not a format; give pages or index", c.Format)
+		return agent.Exit{}, misusef("--format: %q is not a format; give pages or index", c.Format)
 	}
-	exit, err := agent.Direct(agent.DirectOptions{AllowPrivate: c.AllowPrivate})
-	if err != nil {
-		return nil, err
-	}
+	return agent.Direct(agent.DirectOptions{AllowPrivate: c.AllowPrivate, Listeners: c.crawlBrowser.listeners})
+}
+
+// client is the client that the crawl is made by.
+func (c *crawl) client(exit agent.Exit) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DialContext:         exit.DialContext,
 		TLSHandshakeTimeout: 10 * time.Second,
 		MaxConnsPerHost:     c.Workers,
 		MaxIdleConnsPerHost: c.Workers,
 		ForceAttemptHTTP2:   true,
-	}}, nil
+	}}
 }
 
 // isWebAddress reports an address by its scheme, which a keyboard may begin with a capital.
@@ -255,6 +262,9 @@ func summary(s llmstxt.CrawlStats) string {
 	}
 	if s.Lost > 0 {
 		line += fmt.Sprintf(", %s lost because the site did not answer", safetext.Count(s.Lost, "page"))
+	}
+	if s.Unrendered > 0 {
+		line += fmt.Sprintf(", %s with next to no words without a browser; --browser shows them in one", safetext.Count(s.Unrendered, "page"))
 	}
 	if s.Limited {
 		line += ", more are there; --max-pages says how many"

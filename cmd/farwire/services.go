@@ -286,16 +286,25 @@ func (v *services) openBrowser(log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	pages, err := browser.New(browser.Options{Path: values["FARWIRE_BROWSER"], RemoteURL: values["BRIGHTDATA_WS_ENDPOINT"], Logger: log})
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, exec.ErrNotFound):
-		return misusef("FARWIRE_BROWSER: %s cannot be run: %s; give the path of a Chromium, or none", values["FARWIRE_BROWSER"], reason(err))
-	case err != nil:
-		return asVariable(err, "browser: Options.", map[string]string{"Path": "FARWIRE_BROWSER", "RemoteURL": "BRIGHTDATA_WS_ENDPOINT"})
+	pages, err := newBrowser("FARWIRE_BROWSER", browser.Options{Path: values["FARWIRE_BROWSER"], RemoteURL: values["BRIGHTDATA_WS_ENDPOINT"], Logger: log})
+	if err != nil {
+		return err
 	}
 	v.browser = pages
 	v.use(pages.String(), pages.Close)
 	return nil
+}
+
+// newBrowser is browser.New, whose path the setting has.
+func newBrowser(setting string, o browser.Options) (*browser.Browser, error) {
+	pages, err := browser.New(o)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, exec.ErrNotFound):
+		return nil, misusef("%s: %s cannot be run: %s; give the path of a Chromium, or none", setting, o.Path, reason(err))
+	case err != nil:
+		return nil, asVariable(err, "browser: Options.", map[string]string{"Path": setting, "RemoteURL": "BRIGHTDATA_WS_ENDPOINT"})
+	}
+	return pages, nil
 }
 
 // openModel is a language model if there is a key for one and it is wanted.
