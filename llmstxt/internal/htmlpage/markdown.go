@@ -105,24 +105,25 @@ type marker struct {
 	pre         bool
 	preText     []byte
 	lang        string
-	noContents  bool   // contents are a part of the text
-	around      string // the language that the element around the code names
-	divs        int    // that are open in code of a <div>; 0: it is in <pre>
-	lineFresh   bool   // nothing of its line has come yet
-	numbered    bool   // the number of the line was passed over
-	rule        bool   // a line waits for what stands below it
-	signEnd     int    // where the last emphasis ends in the line
-	signIs      string // and its sign
-	codeEnd     int    // where the last inline code ends in the line, if it has a single sign
-	label       string // what the element opened last is called
-	asking      int    // behind where one begins that may ask what the reader thinks of the page
-	question    int    // the same, and two controls answer it
-	control     int    // bytes of text before the last control
-	last        int    // where the last block begins in out
-	spanEnd     int    // where the last <span> or link ends in the page
-	linkEnd     int    // where the last link ends
-	tabs        []tab  // of the panels that come
-	tabLists    int    // that there were
+	noContents  bool     // contents are a part of the text
+	around      string   // the language that the element around the code names
+	divs        int      // that are open in code of a <div>; 0: it is in <pre>
+	lineFresh   bool     // nothing of its line has come yet
+	numbered    bool     // the number of the line was passed over
+	changes     []change // lines of it that are added or removed
+	rule        bool     // a line waits for what stands below it
+	signEnd     int      // where the last emphasis ends in the line
+	signIs      string   // and its sign
+	codeEnd     int      // where the last inline code ends in the line, if it has a single sign
+	label       string   // what the element opened last is called
+	asking      int      // behind where one begins that may ask what the reader thinks of the page
+	question    int      // the same, and two controls answer it
+	control     int      // bytes of text before the last control
+	last        int      // where the last block begins in out
+	spanEnd     int      // where the last <span> or link ends in the page
+	linkEnd     int      // where the last link ends
+	tabs        []tab    // of the panels that come
+	tabLists    int      // that there were
 	table       *table
 	nested      int // tables in the table
 }

@@ -18,7 +18,7 @@ func (m *marker) openPre() {
 		return
 	}
 	m.flush()
-	m.pre, m.preText, m.lineFresh, m.divs = true, m.preText[:0], false, 0
+	m.pre, m.preText, m.lineFresh, m.divs, m.changes = true, m.preText[:0], false, 0, m.changes[:0]
 	m.lang = cmp.Or(m.ownLanguage(), m.around)
 }
 
@@ -54,12 +54,13 @@ func (m *marker) inCode(tag atom.Atom, closed bool) bool {
 	if m.divs > 0 && tag == atom.Div && !closed {
 		m.divs++
 	}
-	if ownLine(tag) {
+	own := ownLine(tag)
+	if own {
 		m.newLine()
 		m.lineFresh = true
-		return true
 	}
-	return false
+	m.noteChange(tag)
+	return own
 }
 
 // outOfCode takes an end tag in code and reports whether that was all.
@@ -224,7 +225,7 @@ func (m *marker) endPre() {
 		return
 	}
 	m.pre, m.divs = false, 0
-	text := m.preText
+	text := m.withSigns(m.preText)
 	m.preText = m.preText[:0]
 	if bytes.Contains(text, []byte("\r\n")) {
 		text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
