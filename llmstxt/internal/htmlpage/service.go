@@ -96,8 +96,8 @@ func mayServe(tag atom.Atom) bool {
 	return false
 }
 
-// service reports such an element, whose start tag was just read: it says little, in no heading and
-// no code.
+// service reports such an element, whose start tag was just read: it says little, in no code, and in no
+// heading but one that asks whether the page was of use.
 func (l *lexer) service(tag atom.Atom, class string) bool {
 	if !mayServe(tag) || !isService(class) || l.ahead > maxLooked*len(l.page) {
 		return false
@@ -105,11 +105,17 @@ func (l *lexer) service(tag atom.Atom, class string) bool {
 	look := lexer{page: l.page[:min(len(l.page), l.pos+maxService)], pos: l.pos}
 	defer func() { l.ahead += look.pos - l.pos }()
 	var says serviceText
-	depth := 1
+	depth, heading := 1, false
 	for kind := look.next(); kind != endOfPage && says.size <= maxServiceText; kind = look.next() {
 		switch {
+		case kind == textToken && heading:
+			if !says.heading(string(bytes.TrimSpace(look.bytes()))) {
+				return false
+			}
 		case kind == textToken:
 			says.text(string(bytes.TrimSpace(look.bytes())))
+		case ofSection(look.tag) && (kind == startTag || kind == endTag):
+			heading = kind == startTag
 		case kind == startTag && barsService(look.tag):
 			return false
 		case kind == startTag && look.tag == tag:
@@ -138,6 +144,13 @@ func (s *serviceText) text(t string) {
 	s.offers = s.offers || strings.ContainsAny(t, "0123456789?？")
 }
 
+// heading takes a text of a heading, and reports false unless it asks whether the page was of use: other
+// headings are of the text.
+func (s *serviceText) heading(t string) bool {
+	s.text(t)
+	return t == "" || asksOpinion(plain.OneLine(html.UnescapeString(t)))
+}
+
 func (s *serviceText) element(tag atom.Atom) {
 	switch tag {
 	case atom.A, atom.Time, atom.Button, atom.Input:
@@ -151,9 +164,12 @@ func (s *serviceText) fits(class string) bool {
 	return s.size <= maxServiceText && (!s.sentence || s.offers && slices.ContainsFunc(strings.Fields(class), serves))
 }
 
+// ofSection reports the heading of a section.
+func ofSection(tag atom.Atom) bool { return tag == atom.H1 || tag == atom.H2 || tag == atom.H3 }
+
 func barsService(tag atom.Atom) bool {
 	switch tag {
-	case atom.H1, atom.H2, atom.H3, atom.Pre, atom.Code, atom.Kbd, atom.Table, atom.Ol, atom.Dl, atom.Article, atom.Main:
+	case atom.Pre, atom.Code, atom.Kbd, atom.Table, atom.Ol, atom.Dl, atom.Article, atom.Main:
 		return true
 	}
 	return false
@@ -172,7 +188,7 @@ func isServiceNode(n *html.Node) bool {
 	var says serviceText
 	nodes := 0
 	for c := range n.Descendants() {
-		if nodes++; nodes > maxNodes || barsService(c.DataAtom) {
+		if nodes++; nodes > maxNodes || barsService(c.DataAtom) || ofSection(c.DataAtom) && !asksOpinion(plain.OneLine(nodeText(c))) {
 			return false
 		}
 		if c.Type == html.TextNode {

@@ -19,6 +19,7 @@ func TestService_OfAPage_IsLeftOut(t *testing.T) {
 		"a line":     `<div>Did you find it helpful? <button>Yes</button><button>No</button></div><p>Thanks for telling us.</p>`,
 		"a heading":  `<h4>War diese Seite hilfreich?</h4><label><input type=radio name=a> Ja</label> <label><input type=radio name=a> Nein</label>`,
 		"not paper":  `<div class="d-print-none"><a href=/e>Edit</a></div><p class="x:print:hidden">Question? <a href=/q>Give us feedback →</a></p>`,
+		"a section":  `<section class="article-rating"><h2>Was this article useful?</h2><p>Tell us what we can do better.</p><button>Yes</button></section>`,
 		"Japanese":   `<div><span>このページは役に立ちましたか？</span><button>はい</button><button>いいえ</button></div>`,
 		"French":     `<p><strong>Cette page vous a-t-elle été utile&nbsp;?</strong></p><button>Oui</button><button>Non</button>`,
 	} {
@@ -63,6 +64,8 @@ func TestService_WhatAPageIsAbout_IsKept(t *testing.T) {
 		"<h1>Lids</h1><div class=no-print>Never open the lid.</div>",
 		"<h1>Git</h1><div class=git-info><p>Clone the branch called main.</p></div><p class=last-updated-text>It holds the time.</p>",
 		"<h1>Wiki</h1><div class=edit-page><p>Open the page 7.</p><dl><dd>Type</dl></div><p class=doc-votes>See <kbd>1</kbd></p>",
+		"<h1>Shops</h1><section class=article-rating><h2>Stars of an article</h2><p>How many has it, of 5?</p></section>",
+		"<h1>Shops</h1><section class=ratings><h2>Is a star useful?</h2><p>It sorts what is found.</p></section>",
 		"<h1>API</h1><div class=updated>The time of the last change.</div><div class=edit>Edits a pot.</div><div class=link-edit>Edits a link.</div>",
 	} {
 		got := strings.Join(strings.Fields(strings.NewReplacer("#", "", "- ", "", "`", "").Replace(markdown(t, "<title>x</title><main>"+page+"</main>"))), " ")
