@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/farwire/farwire/llmstxt/internal/describe"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
@@ -23,6 +24,7 @@ import (
 
 const (
 	leastRepeats = 5        // pages of a site in which repetition says something
+	leastNotices = 2        // in which that of a notice does
 	maxRepeat    = 64 << 10 // bytes of a block that is looked at
 	maxKnown     = 1 << 16  // different blocks and links that are remembered
 	leastNotice  = 20       // bytes of a text without links
@@ -102,7 +104,7 @@ func (r *repeated) without(title, text string) string {
 	var b strings.Builder
 	b.Grow(len(text))
 	for i := first; i < last; i++ {
-		if r.pages >= leastRepeats && r.within(blocks[i]) {
+		if r.pages >= leastRepeats && r.within(blocks[i]) || last-first > 1 && r.isNotice(blocks[i]) {
 			continue
 		}
 		if b.Len() > 0 {
@@ -155,6 +157,16 @@ func (r *repeated) within(block string) bool {
 		return false
 	}
 	return r.onMost(r.blocks[s.exact]) || 2*r.shared(s, true) > len(s.links) && len(s.links) > 1
+}
+
+// isNotice reports a paragraph that each page of a site has, of which there are two or more, and that asks
+// the reader for something. On one page alone it may be an example.
+func (r *repeated) isNotice(block string) bool {
+	if strings.ContainsRune("#>|-*+`", rune(block[0])) || r.pages < leastNotices || !describe.IsNotice(block) {
+		return false
+	}
+	s := readBlock(block)
+	return s.exact != 0 && int(r.blocks[s.words].pages) == r.pages
 }
 
 // shared counts the links of a block that almost all pages have.

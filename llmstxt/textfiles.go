@@ -175,7 +175,7 @@ func isSource(line string) bool {
 // repeats reads what the whole texts repeat.
 func (s *CrawledSite) repeats() (*repeated, error) {
 	r := &repeated{}
-	if len(s.whole.of) < leastRepeats {
+	if len(s.whole.of) < leastNotices {
 		return r, nil
 	}
 	for i := range s.Pages {
@@ -188,7 +188,9 @@ func (s *CrawledSite) repeats() (*repeated, error) {
 			r.add(text)
 		}
 	}
-	r.posts = r.whole.lists()
+	if r.pages >= leastRepeats {
+		r.posts = r.whole.lists()
+	}
 	return r, nil
 }
 

@@ -16,8 +16,12 @@ func formal(s string) bool {
 	if isLicence(low) || ofGenerator(s) || isWritten(s) {
 		return true
 	}
-	return len(s) <= 400 && notices.in(low) // a longer text is about them
+	return IsNotice(s)
 }
+
+// IsNotice reports a text in which a site asks its readers for something, on whatever page: to accept
+// cookies, to use another browser or to take its newsletter. A longer text is about them.
+func IsNotice(s string) bool { return len(s) <= 400 && notices.in(strings.ToLower(s)) }
 
 // isCourtesy reports a sentence of the base page that thanks or greets somebody.
 func (d *describer) isCourtesy(p *Page, s string) bool {
@@ -106,7 +110,8 @@ var licences = newPhrases(
 	"gnu general public license for more details", "text of the gnu general public license", "gnu.org/licenses", "writing to the free software foundation")
 
 // notices are in the banners of sites and of the services that make these (OneTrust,
-// Cookiebot, Usercentrics, Didomi, Quantcast), and in pleas for another browser.
+// Cookiebot, Usercentrics, Didomi, Quantcast), in pleas for another browser and in those to
+// take a newsletter.
 var notices = newPhrases(
 	"website uses cookies", "site uses cookies", "we use cookies", "uses cookies to ensure", "storing of cookies", "our use of cookies",
 	"uses essential cookies", "accept all cookies", "we value your privacy", "store and/or access information on a device",
@@ -115,4 +120,9 @@ var notices = newPhrases(
 	"utilizziamo i cookie", "questo sito utilizza", "maakt gebruik van cookies", "wij gebruiken cookies", "używamy plików cookie", "используем файлы cookie",
 	"используем cookie", "использует cookie", "cookieを使用", "クッキーを使用", "使用 cookie", "使用cookie",
 	"please enable javascript", "enable javascript in your browser", "javascript is disabled in your", "bitte aktivieren sie javascript", "veuillez activer javascript",
+	"subscribe to our newsletter", "subscribe to our mailing list", "sign up for our newsletter", "sign up to our newsletter", "join our newsletter",
+	"sign up for our weekly newsletter", "sign up for our monthly newsletter", "subscribe to our weekly newsletter", "subscribe to our monthly newsletter",
+	"abonnieren sie unseren newsletter", "newsletter abonnieren", "abonnez-vous à notre newsletter", "inscrivez-vous à notre newsletter", "inscrivez-vous à notre lettre",
+	"suscríbete a nuestro boletín", "suscríbete a nuestra newsletter", "iscriviti alla nostra newsletter", "assine nossa newsletter", "schrijf je in voor onze nieuwsbrief",
+	"подпишитесь на нашу рассылку",
 	"включите javascript", "using an outdated browser", "your browser is not supported", "your browser is out of date", "please upgrade your browser", "veralteten browser", "navigateur obsolète")
