@@ -36,8 +36,7 @@ type describer struct {
 	forms map[string]int // how many have one that differs in the page's title alone
 	links map[string]int // how many have a link of these words, by their key
 	base  *Page
-	about []bool // of the base page's blocks, those about pages that it leads to
-	pages int    // how many there are
+	pages int // how many there are
 }
 
 // Split cuts the blocks of a page into sentences.
@@ -54,9 +53,7 @@ func Split(e *htmlpage.Evidence) [][]string {
 // newDescriber has the pages' votes counted.
 func newDescriber(pages []Page, limit int, votes *Votes) *describer {
 	d := &describer{limit: limit, descs: map[string]int{}, forms: map[string]int{}, links: map[string]int{}, votes: &votes.count, base: &pages[0], pages: len(pages)}
-	if len(pages) > 1 {
-		d.about = quoted(&pages[0])
-	}
+	setAbout(pages)
 	d.votes.need, d.votes.half = int32(max(3, (len(pages)+4)/5)), int32((len(pages)+1)/2)
 	for i := range pages {
 		for _, desc := range descriptions(pages[i].Evidence) {
@@ -162,7 +159,7 @@ func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 		}
 	}
 	for i, b := range blocks {
-		if b.Kind == htmlpage.Paragraph && isProse(b) && !d.quotes(p, i) && !all(p.Sentences[i], drop) {
+		if b.Kind == htmlpage.Paragraph && isProse(b) && !p.quotes(i) && !all(p.Sentences[i], drop) {
 			r.paragraphs = true
 			if r.noted = !isNote(b); r.noted {
 				break
@@ -182,7 +179,7 @@ func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 		if r.size > 4*d.limit {
 			break
 		}
-		if b := blocks[i]; b.Kind == htmlpage.Cell && own && motto(b.Text) || b.Kind == htmlpage.Paragraph && (own && motto(b.Text) || p == d.base && saysNothing(b.Text, p.Title)) || !r.takes(i) {
+		if b := blocks[i]; b.Kind == htmlpage.Cell && own && motto(b.Text) || b.Kind == htmlpage.Paragraph && (own && motto(b.Text) || p == d.base && (saysNothing(b.Text, p.Title) || len(r.out) == 0 && adds(p.Sentences[i]))) || !r.takes(i) {
 			continue
 		}
 		if text := blocks[i].Text; !plain.KeyIs(text, "") && !plain.KeyIs(text, titleKey) {
@@ -196,7 +193,7 @@ func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 func (r *proseReader) takes(i int) bool {
 	blocks := r.page.Evidence.Blocks
 	b := blocks[i]
-	if r.teasing && cutOff(b.Text) || r.d.quotes(r.page, i) {
+	if r.teasing && cutOff(b.Text) || r.page.quotes(i) {
 		return false // what another page says
 	}
 	if r.noted && len(r.out) == 0 && isNote(b) {

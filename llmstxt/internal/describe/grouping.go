@@ -100,13 +100,44 @@ func byFolder(pages []Page, _ map[string]int, prefix string) []string {
 			name = segmentTitle(path.Base(folder))
 		}
 		if other, taken := used[name]; taken && other != folder {
-			name = strings.Trim(strings.TrimPrefix(folder, dir), "/")
+			name = folderTitle(strings.Trim(strings.TrimPrefix(folder, dir), "/"))
 		}
 		used[name] = folder
 		keys[i] = name
 	}
 	return keys
 }
+
+// branching is the folder in which the folders of a site's pages lie: below dir that is the one in which all
+// others are, as "org/apache" is of "org/apache/pot" and "org/apache/lid". single says that there is one folder
+// in it at most.
+func branching(pages []Page, dir string) (folder string, single bool) {
+	for range maxSingle {
+		seg, in, direct, several := "", 0, false, false
+		for i := 1; i < len(pages); i++ {
+			u, err := url.Parse(pages[i].URL)
+			if err != nil {
+				continue
+			}
+			rest, ok := strings.CutPrefix(u.Path, dir)
+			s, below, nested := strings.Cut(rest, "/")
+			if !ok || !nested {
+				continue
+			}
+			several = several || in > 0 && s != seg
+			direct = direct || !strings.Contains(below, "/")
+			seg, in = s, in+1
+		}
+		if several || direct || in == 0 || in*2 < len(pages) || number(seg) {
+			return dir, folder != "" && !several
+		}
+		dir += seg + "/"
+		folder = dir
+	}
+	return dir, true
+}
+
+const maxSingle = 16 // folders in each other
 
 // hashed reports folders that spread files and name nothing, as Doxygen's do: "d6", "da".
 func hashed(folders []string) bool {
@@ -157,4 +188,14 @@ func byHub(pages []Page, index map[string]int, _ string) []string {
 		keys[hub], size[hub] = m.Name, math.MaxInt
 	}
 	return keys
+}
+
+// folderTitle names a folder by its own name and those of the folders around it, where others have the
+// same one: "Contrib: Lids" of "contrib/lids".
+func folderTitle(folder string) string {
+	var names []string
+	for seg := range strings.SplitSeq(folder, "/") {
+		names = append(names, segmentTitle(seg))
+	}
+	return strings.Join(names, ": ")
 }

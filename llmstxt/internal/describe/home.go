@@ -65,11 +65,6 @@ func quoted(p *Page) []bool {
 	return out
 }
 
-// quotes reports a block of the base page that is about another page.
-func (d *describer) quotes(p *Page, block int) bool {
-	return p == d.base && d.about != nil && d.about[block]
-}
-
 // begins reports a text that begins with the words of one of its page's links, which are
 // not the site's name.
 func begins(text string, p *Page) bool {

@@ -17,6 +17,9 @@ import (
 // its links, else its title.
 func (d *describer) outline(p *Page, limit int) string {
 	n := &noteParts{d: d, page: p, seen: map[string]bool{plain.Key(p.Title): true, "": true}}
+	if n.addPosts(); len(n.list) > 0 {
+		return inALine(n.list, limit)
+	}
 	n.addBlocks(htmlpage.Heading, htmlpage.Term)
 	if len(n.list) < 3 {
 		n.addAnchors()
@@ -90,6 +93,17 @@ func isAddress(t string) bool {
 func (n *noteParts) addBlocks(kinds ...htmlpage.BlockKind) {
 	for _, b := range n.page.Evidence.Blocks {
 		if slices.Contains(kinds, b.Kind) {
+			n.add(b.Text)
+		}
+	}
+}
+
+// addPosts adds the headings of what a list of pages shows of them.
+func (n *noteParts) addPosts() {
+	n.common = true // a side bar may have the last of them on every page
+	defer func() { n.common = false }()
+	for i, b := range n.page.Evidence.Blocks {
+		if (b.Kind == htmlpage.Heading || b.Kind == htmlpage.Title) && b.Links >= 90 && n.page.quotes(i) {
 			n.add(b.Text)
 		}
 	}
@@ -228,11 +242,11 @@ func (d *describer) subtitle(p *Page) string {
 	blocks := p.Evidence.Blocks
 	for i, b := range blocks {
 		if b.Kind == htmlpage.Title && i+1 < len(blocks) {
-			if i+2 < len(blocks) && blocks[i+2].Kind == htmlpage.Item && !plain.IsComplete(blocks[i+1].Text) {
-				break // it leads to a list
+			if leadsToList(blocks, i+1) {
+				break
 			}
 			t := blocks[i+1].Text
-			if blocks[i+1].Kind == htmlpage.Paragraph && blocks[i+1].Links == 0 && worth(t) && wordy(t) && !names(t) && !areData(t) && !isNote(blocks[i+1]) && !leads(t) &&
+			if blocks[i+1].Kind == htmlpage.Paragraph && blocks[i+1].Links == 0 && !p.quotes(i+1) && worth(t) && wordy(t) && !names(t) && !areData(t) && !isNote(blocks[i+1]) && !leads(t) &&
 				!isLabel(t) && !formal(t) && !d.isCourtesy(p, p.Sentences[i+1][0]) && !motto(t) && !saysNothing(t, p.Title) && !all(p.Sentences[i+1], d.votes.repeated) && plain.Key(t) != plain.Key(p.Title) {
 				return asSentence(t)
 			}

@@ -95,6 +95,29 @@ func continues(blocks []htmlpage.Block, i int) bool {
 // a name such as "erl" may begin one in small letters.
 var joining = plain.Set("where which and or with but whereas while so then for wobei und oder mit où et avec ou donde y con dove e gdzie i oraz где и или waarbij en met där och med")
 
+// adds reports one sentence alone that adds something to what stands before it: "We also have manual pages."
+func adds(sentences []string) bool {
+	if len(sentences) != 1 {
+		return false
+	}
+	s := sentences[0]
+	for range wordsBeforeAlso {
+		word, rest, ok := strings.Cut(s, " ")
+		if !ok {
+			return false
+		}
+		if also[strings.ToLower(strings.TrimRight(word, ","))] {
+			return true
+		}
+		s = rest
+	}
+	return false
+}
+
+const wordsBeforeAlso = 3
+
+var also = plain.Set("also additionally furthermore moreover auch außerdem zudem aussi également también además anche inoltre também ook również také также")
+
 func lowerCase(s string) bool {
 	r, _ := utf8.DecodeRuneInString(s)
 	return unicode.IsLower(r)
@@ -156,7 +179,32 @@ const (
 // isNote reports what an author sets apart from the text: in a box, or behind the word "Note".
 func isNote(b htmlpage.Block) bool {
 	begin := b.Text[:min(len(b.Text), maxNoteLabel)]
-	return b.Boxed || b.Kind == htmlpage.Paragraph && strings.ContainsAny(begin, ":!：") && noteLabels.MatchString(begin)
+	return b.Boxed || b.Kind == htmlpage.Paragraph && (strings.ContainsAny(begin, ":!：") && noteLabels.MatchString(begin) || isHatnote(b))
+}
+
+// isHatnote reports a paragraph that leads those on who look for something else, as an encyclopedia has it
+// above its text: "For other uses, see Pot.", "This article is about the lid of a pot. For that of the eye, see …"
+func isHatnote(b htmlpage.Block) bool {
+	if b.Links == 0 || len(b.Text) > maxHatnote {
+		return false
+	}
+	for _, begin := range hatnotes {
+		if strings.HasPrefix(b.Text, begin.with) {
+			return strings.Contains(b.Text, begin.then)
+		}
+	}
+	return false
+}
+
+const maxHatnote = 300 // bytes of one
+
+// hatnotes are what they begin with and what follows, in the words of the templates of Wikipedia.
+var hatnotes = []struct{ with, then string }{
+	{"For other uses", ", see "}, {"For the ", ", see "}, {"For a ", ", see "}, {"For an ", ", see "}, {"Not to be confused with ", ""}, {"Main article", ": "},
+	{"Further information", ": "}, {"See also: ", ""}, {"This article is about ", " see "}, {"This page is about ", " see "}, {"\"", "\" redirects here."}, {"“", "” redirects here."},
+	{"Dieser Artikel ", " siehe "}, {"Dieser Artikel behandelt ", "; "}, {"Weitere Bedeutungen sind unter ", " aufgeführt"}, {"Ne doit pas être confondu avec ", ""},
+	{"Pour les articles homonymes, voir ", ""}, {"Pour d’autres significations, voir ", ""}, {"Cet article ", " voir "}, {"Para otros usos de este término, véase ", ""},
+	{"Este artículo ", " véase "}, {"Disambiguazione", " rimanda qui"}, {"Nota disambigua.svg", ""}, {"Voor andere betekenissen, zie ", ""},
 }
 
 const maxNoteLabel = 40 // bytes of such a word and its colon
@@ -205,6 +253,11 @@ const maxWritten = 16 // bytes of such a name and its colon
 var written = plain.Set("author authors maintainer maintainers contributor contributors copyright license licence autor autoren autores auteur auteurs автор авторы")
 
 func leads(s string) bool { return strings.HasSuffix(s, ":") || strings.HasSuffix(s, "：") }
+
+// leadsToList reports words before a list that are no sentence: "On this page you find".
+func leadsToList(blocks []htmlpage.Block, i int) bool {
+	return i+1 < len(blocks) && blocks[i+1].Kind == htmlpage.Item && !plain.IsComplete(blocks[i].Text)
+}
 
 // pointsAt reports a sentence that points at what an excerpt leaves out: code
 // or a table behind a colon.

@@ -232,7 +232,10 @@ func byNav(pages []Page, index map[string]int, _ string) []string {
 func byPath(pages []Page, index map[string]int, prefix string) []string {
 	keys := make([]string, len(pages))
 	names := map[string]string{}
-	dir := prefix[:strings.LastIndexByte(prefix, '/')+1]
+	dir, single := branching(pages, prefix[:strings.LastIndexByte(prefix, '/')+1])
+	if single {
+		return keys
+	}
 	for i := range pages {
 		u, err := url.Parse(pages[i].URL)
 		if err != nil {
@@ -252,6 +255,9 @@ func byPath(pages []Page, index map[string]int, prefix string) []string {
 				keys[i] = seg
 			}
 			continue
+		}
+		if seg == "page" && number(strings.TrimRight(below, "/")) {
+			continue // a further part of a list
 		}
 		if below == "" || isIndex(below) {
 			names[seg] = pages[i].Title

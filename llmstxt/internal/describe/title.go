@@ -63,6 +63,7 @@ func setTitles(pages []Page) affixes {
 	pages[0].Title = plain.CutWord(pages[0].Title, MaxTitle)
 	ofBooks(pages, count)
 	ofTemplate(pages, own, count)
+	ofLists(pages, count)
 	// Where titles agree, or say only the site's name, and headings do not, the
 	// headings are the titles. "Synopsis" above several pages is not a title.
 	for i := 1; i < len(pages); i++ {

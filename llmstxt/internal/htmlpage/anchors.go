@@ -29,6 +29,10 @@ func (w *walker) anchor(n *html.Node) {
 		defer func() { w.step-- }()
 	}
 	before, blocks := len(w.text), len(w.blocks)
+	if inPlace := strings.HasPrefix(attr(n, "href"), "#") && (w.kind == Heading || w.kind == Title); inPlace {
+		w.children(n) // a heading's link to itself leads nowhere
+		return
+	}
 	w.link++
 	w.children(n)
 	w.link--
