@@ -209,3 +209,39 @@ func TestSections_OneFolderAroundAll_NamesNone(t *testing.T) {
 		t.Errorf("a path is a name: %s", got)
 	}
 }
+
+// The entries of a list of all names say what other pages are about, and the list of all classes is no part
+// of a reference that they belong to.
+func TestNote_ListOfAllNames_IsTheNames(t *testing.T) {
+	w := &web{pages: map[string]answer{}}
+	nav := "<ul><li><a href=/overview-tree.html>Tree</a></li><li><a href=/index-all.html>Index</a></li></ul>"
+	var rows, terms, tree, packages string
+	for _, pkg := range []string{"pot", "lid"} {
+		classes := ""
+		for i, what := range []string{"round", "square", "oval"} {
+			name := strings.ToUpper(pkg[:1]) + pkg[1:] + strings.ToUpper(what[:1]) + what[1:]
+			path := fmt.Sprintf("org/tea/%s/%s.html", pkg, name)
+			says := fmt.Sprintf("What is %s number %d of all, which is %s.", pkg, i, what)
+			w.pages["http://docs.test/"+path] = html("<title>" + name + " (Tea API)</title><nav>" + nav + "</nav><main><h1>Class " + name + "</h1><section><div class=block>" + says + " It boils in part " + what + ".</div></section></main>")
+			rows += "<div><a href=/" + path + ">" + name + "</a></div><div><div class=block>" + says + "</div></div>"
+			terms += "<dt><a href=/" + path + ">" + name + "</a> - Class in org.tea." + pkg + "</dt><dd><div class=block>" + says + "</div></dd>"
+			tree += "<li><a href=/" + path + ">" + name + "</a></li>"
+			classes += "<li><a href=/" + path + ">" + name + "</a></li>"
+		}
+		w.pages["http://docs.test/org/tea/"+pkg+"/package-summary.html"] = html("<title>org.tea." + pkg + " (Tea API)</title><nav>" + nav + "</nav><main><h1>Package org.tea." + pkg + "</h1><p>All that a " + pkg + " can be is in this package.</p><ul>" + classes + "</ul></main>")
+		packages += "<tr><td><a href=/org/tea/" + pkg + "/package-summary.html>org.tea." + pkg + "</a></td></tr>"
+	}
+	w.pages["http://docs.test/"] = html("<title>Overview (Tea API)</title><nav>" + nav + "</nav><main><h1>Tea API</h1><p>" + gadget + "</p><table>" + packages + "</table></main>")
+	w.pages["http://docs.test/allclasses-index.html"] = html("<title>All Classes (Tea API)</title><main><h1>All Classes</h1>" + rows + "</main>")
+	w.pages["http://docs.test/index-all.html"] = html("<title>Index (Tea API)</title><main><h1>Index</h1><p><a href=/allclasses-index.html>All Classes</a></p><h2>A</h2><dl>" + terms + "</dl></main>")
+	w.pages["http://docs.test/overview-tree.html"] = html("<title>Class Hierarchy (Tea API)</title><main><h1>Hierarchy For All Packages</h1><ul>" + tree + "</ul></main>")
+	s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+	for _, path := range []string{"allclasses-index.html", "index-all.html", "overview-tree.html"} {
+		if got := pageAt(t, s, path).Note; strings.Contains(got, "What is") || !strings.Contains(got, "PotRound") {
+			t.Errorf("%s: %q", path, got)
+		}
+	}
+	if got, want := contents(t, w, "http://docs.test/"), "org.tea.pot 4, org.tea.lid 4, Optional 3"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

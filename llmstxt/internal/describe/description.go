@@ -249,6 +249,9 @@ var ends = []struct {
 // short is the first paragraph that is too short for prose, or has no full stop,
 // and yet is words of the page's own and not a name.
 func (d *describer) short(p *Page) string {
+	if p != d.base && listsNames(p.URL) {
+		return ""
+	}
 	title := plain.Key(p.Title)
 	for i, b := range p.Evidence.Blocks {
 		if b.Kind != htmlpage.Paragraph || b.Links > 50 || p.quotes(i) || !worth(b.Text) || plain.Key(b.Text) == title || leads(b.Text) || saysNothing(b.Text, p.Title) ||

@@ -151,6 +151,9 @@ type proseReader struct {
 
 // prose picks the sentences that may stand in an excerpt, in the page's order.
 func (d *describer) prose(p *Page, drop func(string) bool) []piece {
+	if p != d.base && listsNames(p.URL) {
+		return nil
+	}
 	blocks := p.Evidence.Blocks
 	r := &proseReader{d: d, page: p, drop: drop, said: map[string]bool{}, teasing: isTeaserList(blocks), beginning: -1}
 	if p != d.base {

@@ -156,7 +156,7 @@ func hashed(folders []string) bool {
 // byHub groups the pages of a site without folders by the page of its menu that leads to
 // them: a list of classes, a list of guides. Of several it is the one that leads to most.
 // What the base page links to itself belongs to no such page, and a list of
-// all pages does not count.
+// all pages, or of all names, does not count.
 func byHub(pages []Page, index map[string]int, _ string) []string {
 	keys := make([]string, len(pages))
 	own := map[int]bool{0: true}
@@ -168,7 +168,7 @@ func byHub(pages []Page, index map[string]int, _ string) []string {
 	size := make([]int, len(pages)) // of the list that a page has its key from
 	for _, m := range pages[0].Evidence.Menu {
 		hub, ok := index[m.URL]
-		if !ok || hub == 0 || vague(m.Name) && !opening[plain.Key(m.Name)] || isStep(m.Name) {
+		if !ok || hub == 0 || pages[hub].Secondary || vague(m.Name) && !opening[plain.Key(m.Name)] || isStep(m.Name) {
 			continue
 		}
 		var to []int

@@ -57,6 +57,21 @@ func secondary(p *Page) bool {
 	return minor[title] || strings.HasSuffix(p.Title, " Member List") // of a class, as Doxygen heads it
 }
 
+// listsNames reports the address of a list of all names of a kind, as Javadoc and Sphinx have it, whose entries
+// say what other pages are about.
+func listsNames(raw string) bool {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return false
+	}
+	slug := strings.TrimSuffix(path.Base(u.Path), path.Ext(u.Path))
+	switch slug {
+	case "index-all", "allclasses-index", "allpackages-index", "allclasses", "allclasses-noframe", "deprecated-list", "overview-tree", "package-tree", "genindex", "py-modindex":
+		return true
+	}
+	return false
+}
+
 // isSource reports the source of a program, as generators of documentation show it: Sphinx's,
 // Javadoc's, Haddock's and those of JSDoc's themes.
 func isSource(p *Page, path string) bool {

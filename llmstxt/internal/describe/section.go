@@ -259,7 +259,7 @@ func byPath(pages []Page, index map[string]int, prefix string) []string {
 		if seg == "page" && number(strings.TrimRight(below, "/")) {
 			continue // a further part of a list
 		}
-		if below == "" || isIndex(below) {
+		if below == "" || isIndex(below) || below == "package-summary.html" {
 			names[seg] = pages[i].Title
 		}
 		keys[i] = seg
