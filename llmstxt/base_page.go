@@ -39,6 +39,7 @@ func (c *crawler) begin(ctx context.Context, asked *url.URL) (newest time.Time, 
 	c.hold(r)
 	c.decide(ctx, e)
 	c.uncount(e, r)
+	c.noteUnfollowed(e, r)
 	c.noteOutside(e, r)
 	c.noteElsewhere(e, r, page)
 	maps := c.orNamedSitemap(ctx, early.wait(), r.evidence.Sitemap)

@@ -36,6 +36,7 @@ type result struct {
 	neighbours []string // of the header: the pages before and behind it
 	noindex    bool
 	nofollow   bool
+	unfollowed int // links that are not followed because the page asks for it
 	rendered   bool
 	unchanged  bool
 	came       func()    // called when a body has come; nil: once it is read

@@ -13,6 +13,13 @@ import (
 
 // What a crawl says of links of its base page that it does not follow.
 
+// noteUnfollowed says that the base page forbids its links, as a wiki does while it is new.
+func (c *crawler) noteUnfollowed(e *entry, r *result) {
+	if r.unfollowed > 0 {
+		c.note(e.key, "Not crawled, because the base page asks that its links not be followed (robots nofollow): "+safetext.Count(r.unfollowed, "link"))
+	}
+}
+
 // noteOutside says what a start below the site's root leaves out.
 func (c *crawler) noteOutside(e *entry, r *result) {
 	if r.outside == 0 || r.outside < len(r.links) {

@@ -184,6 +184,7 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte,
 	noIndex, noFollow := p.Robots(robots.ProductToken(c.UserAgent))
 	r.noindex = (noIndex || r.noindex) && !c.IgnoreRobots
 	if noFollow || r.nofollow {
+		r.unfollowed = len(p.Links)
 		p.Links, r.neighbours = nil, nil
 	}
 	c.takeEvidence(r, p, r.language(a.resp.Header, p))

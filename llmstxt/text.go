@@ -81,6 +81,7 @@ func (c *crawler) readText(ctx context.Context, r *result, head http.Header, tex
 	}
 	page := &htmlpage.Page{Title: safetext.Cut(p.Title, 500), Links: p.Links, Short: p.Short, Sum: p.Sum}
 	if r.nofollow {
+		r.unfollowed = len(page.Links)
 		page.Links, r.neighbours = nil, nil
 	}
 	r.page = page
