@@ -23,9 +23,10 @@ func formal(s string) bool {
 // cookies, to use another browser or to take its newsletter. A longer text is about them.
 func IsNotice(s string) bool { return len(s) <= 400 && notices.in(strings.ToLower(s)) }
 
-// isCourtesy reports a sentence of the base page that thanks or greets somebody.
+// isCourtesy reports a sentence of the base page that thanks or greets somebody, or only says where
+// to read on.
 func (d *describer) isCourtesy(p *Page, s string) bool {
-	return p == d.base && (thanks(s) || onlyGreets(s, p.Title))
+	return p == d.base && (thanks(s) || onlyGreets(s, p.Title) || sendsOn(s))
 }
 
 // thanks reports a sentence in which authors thank somebody.

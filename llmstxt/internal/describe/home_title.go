@@ -190,6 +190,9 @@ func ofGenerator(s string) bool {
 		strings.HasPrefix(s, "This disambiguation page lists ") || strings.HasPrefix(s, "If an internal link led you here, ") || made && strings.Trim(version, "0123456789.") == "" {
 		return true
 	}
+	if ofSource(s) {
+		return true
+	}
 	if !strings.Contains(s, "documentation ") {
 		return false
 	}

@@ -51,7 +51,7 @@ type noteParts struct {
 
 func (n *noteParts) add(said string) {
 	t := strings.TrimRight(said, ".:;,")
-	if len(t) == 1 && !n.letters && t[0]|0x20 >= 'a' && t[0]|0x20 <= 'z' {
+	if !n.letters && isLetter(t) {
 		return // of an index; what stands below it says more
 	}
 	if !strings.ContainsFunc(t, unicode.IsLetter) && !strings.ContainsFunc(t, unicode.IsDigit) || areSteps(t) {

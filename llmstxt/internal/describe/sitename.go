@@ -41,8 +41,11 @@ func siteTitle(ctx context.Context, pages []Page, a affixes, covered string) str
 	if !unnamed(own) && common != "" && topic(own, common) && partOfMost(ctx, pages, own) {
 		return own // "pot package - example.org/pot" of a host with other packages
 	}
-	if to := welcomed(own); to != "" {
+	if to := cmp.Or(besideWelcome(own), welcomed(own)); to != "" {
 		return cmp.Or(common, to)
+	}
+	if common != "" && own != common && introduces(own, common) && !introduces(common, common) {
+		return common // "Introduction to Kettle" of "Kettle 9 documentation"
 	}
 	if rest, ok := strings.CutPrefix(own, common+" "); ok && common != "" && homeWords[plain.Key(rest)] {
 		return common // "Kettle Home" of a space of Confluence
@@ -290,8 +293,27 @@ func mentions(ctx context.Context, pages []Page, words []string) []int {
 	return of
 }
 
+// behindVague is what stands in brackets behind the name of a first page: "Foo Wiki" of
+// "start [Foo Wiki]", "foo" of "index (foo.index)"; else "".
+func behindVague(title string) string {
+	for _, pair := range []string{"()", "[]"} {
+		begin, in, ok := strings.Cut(title, " "+pair[:1])
+		in, closed := strings.CutSuffix(in, pair[1:])
+		if !ok || !closed || !vague(begin) || strings.ContainsAny(in, pair) {
+			continue
+		}
+		if in = strings.TrimSuffix(in, "."+begin); !unnamed(in) {
+			return in
+		}
+	}
+	return ""
+}
+
 // withoutVague is a title without what names no site: "Foo" of "Foo | Home".
 func withoutVague(title string) string {
+	if t := behindVague(title); t != "" {
+		return t
+	}
 	for _, sep := range separatorsIn(title) {
 		for _, part := range strings.Split(title, sep) {
 			if part != title && vague(part) {

@@ -2,6 +2,7 @@ package describe
 
 import (
 	"cmp"
+	"maps"
 	"net/url"
 	"path"
 	"slices"
@@ -53,7 +54,7 @@ func setTitles(pages []Page) affixes {
 			if p.Title = own[i]; a.alone(p.Evidence.Title) {
 				p.Title = firstHeading(p.Evidence.Blocks) // the first section is not the page
 			}
-			if p.Title == "" || isComment(p.Title) || placeholder(p.Evidence.Title) || byGenerator(p.Title) {
+			if p.Title == "" || isComment(p.Title) || ofIndex(p.Title, p.Evidence.Blocks) || placeholder(p.Evidence.Title) || byGenerator(p.Title) {
 				p.Title = urlTitle(p.URL)
 			}
 		} else {
@@ -66,12 +67,16 @@ func setTitles(pages []Page) affixes {
 	ofLists(pages, count)
 	// Where titles agree, or say only the site's name, and headings do not, the
 	// headings are the titles. "Synopsis" above several pages is not a title.
+	agree := maps.Clone(count)
 	for i := 1; i < len(pages); i++ {
 		p := &pages[i]
 		named := a.name() != "" && strings.EqualFold(p.Title, a.name()) || numbered(p.Title)
 		// What only says the site's name is worse than a heading that a copy of the page has too.
 		ofSite := named && !numbered(p.Title) && headings[own[i]] <= maxCopies && own[i] != own[0]
-		if h := own[i]; ofSite && h != "" && !strings.EqualFold(h, a.name()) || (named || count[p.Title] > 1) && h != "" && count[h] == 0 && headings[h] == 1 && !strings.EqualFold(h, a.name()) {
+		if h := own[i]; ofIndex(h, p.Evidence.Blocks) {
+			p.Title = plain.CutWord(p.Title, MaxTitle) // the heading is of its first entries
+			continue
+		} else if ofSite && h != "" && !strings.EqualFold(h, a.name()) || (named || agree[p.Title] > 1) && h != "" && count[h] == 0 && headings[h] == 1 && !strings.EqualFold(h, a.name()) {
 			count[p.Title]--
 			count[h]++
 			p.Title = h

@@ -23,7 +23,7 @@ func (m *marker) innerLink(class, role string) bool {
 		return false
 	}
 	switch {
-	case isPermalink(text), isWayBack(text), isMore(text), namesPlace(text) && (m.heading > 0 || len(m.line) == 0), m.unfolds(class, text, end):
+	case isPermalink(text), isWayBack(text), IsMore(text), namesPlace(text) && (m.heading > 0 || len(m.line) == 0), m.unfolds(class, text, end):
 	case raised || role == "doc-noteref" || hasWord(class, "footnote", "footnotes", "noteref"):
 		sign := noteSign(text)
 		if sign == "" {

@@ -202,13 +202,13 @@ func continued(text []byte) bool {
 	return bytes.HasSuffix(text, []byte("…")) || bytes.HasSuffix(text, []byte("..."))
 }
 
-// isMore reports what Doxygen calls a link to the rest of a text, which need not be a sentence.
-func isMore(text string) bool { return text == "More..." || text == "More…" }
+// IsMore reports what Doxygen calls a link to the rest of a text, which need not be a sentence.
+func IsMore(text string) bool { return text == "More..." || text == "More…" }
 
 // more reports a link behind a sentence to what the page itself says further down, as
 // generators of references write it: "Makes tea. More..."
 func (w *walker) more(href, text string) bool {
 	file, place, ok := strings.Cut(href, "#")
 	return ok && place != "" && (file == "" || file == w.own) && len(text) <= 40 &&
-		(strings.HasSuffix(text, "...") || strings.HasSuffix(text, "…")) && (isMore(text) || plain.IsComplete(strings.TrimSpace(string(w.text[max(0, len(w.text)-80):]))))
+		(strings.HasSuffix(text, "...") || strings.HasSuffix(text, "…")) && (IsMore(text) || plain.IsComplete(strings.TrimSpace(string(w.text[max(0, len(w.text)-80):]))))
 }
