@@ -39,7 +39,7 @@ func TestBounds_Docs_PrintThem(t *testing.T) {
 			httphead.MaxField/kib, weburl.MaxLength, weburl.MaxHopLength)},
 		"all site maps of a crawl": {
 			fmt.Sprintf("%d files, each %d MiB as sent and %d MiB unpacked, one of more than %d KiB held at once", sitemap.MaxFiles, sitemap.MaxSent/mib, sitemap.MaxBytes/mib, small),
-			fmt.Sprintf("one large file, three small ones and %d MiB of what they list", maxListed/mib),
+			fmt.Sprintf("one large file, five small ones and %d MiB of what they list", maxListed/mib),
 		},
 		"site maps and robots.txt in sum of all crawls of a process": {fmt.Sprintf("4 larger than %d KiB at a time | %d MiB as sent", small, 4*sitemap.MaxSent/mib)},
 		"a robots.txt": {fmt.Sprintf("%d KiB |", robots.MaxBytes/kib)},
@@ -47,7 +47,7 @@ func TestBounds_Docs_PrintThem(t *testing.T) {
 			fmt.Sprintf("256 of at most %d KiB,", small), fmt.Sprintf("128 pieces of %d KiB of packed whole texts", share.TextPiece/kib)},
 		"what was read of pages, and what site maps list (at most 32 MiB a crawl), until the crawl has written its files, in sum of all crawls of a process": {
 			fmt.Sprintf("512 pieces of %d KiB", share.ResultPiece/kib), fmt.Sprintf("with none for %d seconds", resultWait/time.Second)},
-		"crawls of a process that read their site maps": {fmt.Sprintf("each holds three of at most %d KiB at once", small)},
+		"crawls of a process that read their site maps": {fmt.Sprintf("each holds five of at most %d KiB at once", small)},
 		"a page's links": {
 			fmt.Sprintf("%d, of ", htmlpage.MaxLinks), fmt.Sprintf(" and %d KiB together |", maxLinkBytes/kib), fmt.Sprintf("| %d MiB to resolve them", weburl.ResolverMemory/mib)},
 	} {

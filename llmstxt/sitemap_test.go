@@ -84,6 +84,41 @@ func TestCrawl_SitemapNamedIsNoUse_OthersAreRead(t *testing.T) {
 	}
 }
 
+// Where there is no sitemap.xml, the other usual places are asked for at once. What the last of
+// them list counts only where the others have nothing.
+func TestCrawl_NoSitemapXML_OtherPlacesAreAskedForAtOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		maps map[string]answer
+		want []string
+	}{
+		"none":      {nil, []string{"/"}},
+		"one":       {map[string]answer{"/sitemap.txt": {body: "http://docs.test/of-text"}}, []string{"/", "/of-text"}},
+		"both":      {map[string]answer{"/sitemap.txt": {body: "http://docs.test/of-text"}, "/wp-sitemap.xml": siteMap("/of-blog")}, []string{"/", "/of-blog"}},
+		"one empty": {map[string]answer{"/sitemap.txt": {body: "http://docs.test/of-text"}, "/wp-sitemap.xml": siteMap()}, []string{"/"}},
+		"packed":    {map[string]answer{"/sitemap.xml.gz": {body: packed(siteMap("/of-file").body)}}, []string{"/", "/of-file"}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := &web{pages: map[string]answer{"http://docs.test/": doc("Home")}, latency: func() time.Duration { return time.Second }}
+			for _, p := range []string{"/of-text", "/of-blog", "/of-file"} {
+				w.pages["http://docs.test"+p] = doc("Page " + p[4:])
+			}
+			for p, a := range c.maps {
+				w.pages["http://docs.test"+p] = a
+			}
+			began := time.Now()
+			got := urls(crawl(t, w, "http://docs.test/", llmstxt.Options{}))
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%s: %v, want %v", name, got, c.want)
+			}
+			// robots.txt; the base page and sitemap.xml; the other places and the base page's
+			// Markdown; the page that was found.
+			if took, most := time.Since(began), time.Duration(2+len(c.want))*time.Second; took > most {
+				t.Errorf("%s: it took %v, want at most %v", name, took, most)
+			}
+		})
+	}
+}
+
 // A recrawl whose base page has not changed knows the site map that the page names.
 func TestCrawl_BasePageUnchanged_ItsSitemapIsRead(t *testing.T) {
 	home := inHead(doc("Home"), "<link rel=sitemap href=/maps/all.xml>")

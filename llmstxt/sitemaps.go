@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/farwire/farwire/internal/safetext"
@@ -75,12 +76,15 @@ func (m *sitemapPages) giveRoom() {
 	m.room = nil
 }
 
-// places are where site maps are that robots.txt does not name, beside
-// /sitemap.xml: up to three are asked for at once.
-var places = [][]string{{"/sitemap_index.xml", "/sitemap-index.xml", "/wp-sitemap.xml"}, {"/sitemap.txt", "/sitemap.xml.gz"}}
+// places are where site maps are that robots.txt does not name, beside /sitemap.xml. All are
+// asked for at once; lastPlaces are of use where no other has something to read.
+var (
+	places     = []string{"/sitemap_index.xml", "/sitemap-index.xml", "/wp-sitemap.xml", "/sitemap.txt", "/sitemap.xml.gz"}
+	lastPlaces = places[3:]
+)
 
 // sitemapsInTurn reads a site's site maps when not too many other crawls do. A crawl holds
-// up to three small ones at once.
+// up to five small ones at once.
 func (c *crawler) sitemapsInTurn(ctx context.Context, rules *robots.Rules, s weburl.Scope, alone bool) sitemapPages {
 	release, err := share.SiteMaps.Take(ctx, c.owner)
 	if err != nil {
@@ -130,7 +134,7 @@ type sitemapQueue struct {
 	files    []sitemapFile
 	asked    map[string]bool // those that have been read, by URL
 	usual    bool            // the usual places may be asked for
-	others   [][]string      // places to ask for then, until one has something to read
+	others   bool            // and places then, if there was nothing to read
 	readable int             // how many of the present guesses, or of those that are named, could be read
 	whole    bool            // all that was read was read to its end
 	large    fileRoom        // of one at a time
@@ -142,19 +146,19 @@ type sitemapQueue struct {
 func (q *sitemapQueue) next(ctx context.Context, havePages bool) (sitemapFile, bool) {
 	for ctx.Err() == nil {
 		if len(q.files) == 0 && q.usual && !havePages {
-			q.usual, q.others, q.readable = false, places, 0
+			q.usual, q.others, q.readable = false, true, 0
 			q.guessUsual(ctx) // those that robots.txt names are of another time, or host
 		}
-		if len(q.files) == 0 && len(q.others) > 0 && q.readable == 0 {
-			q.guess(ctx, q.others[0]...)
-			q.others = q.others[1:]
+		if len(q.files) == 0 && q.others && q.readable == 0 {
+			q.others = false
+			q.guess(ctx, places...)
 		}
 		if len(q.files) == 0 {
 			break
 		}
 		f := q.files[0]
 		q.files = q.files[1:]
-		if f.u != nil && !q.asked[f.u.String()] {
+		if f.u != nil && !q.asked[f.u.String()] && !(f.last && q.readable > 0) {
 			q.asked[f.u.String()] = true
 			return f, true
 		}
@@ -194,6 +198,7 @@ type sitemapFile struct {
 	u     *url.URL
 	depth int
 	guess bool
+	last  bool      // of lastPlaces
 	body  io.Reader // of a guess
 	err   error
 }
@@ -228,7 +233,8 @@ func (q *sitemapQueue) guess(ctx context.Context, paths ...string) {
 	var all tasks
 	for i, p := range paths {
 		f := &files[i]
-		if f.u, f.guess, f.depth = weburl.Resolve(q.root, p), true, 1; f.u != nil && !q.asked[f.u.String()] && q.rules.Allowed(f.u) {
+		f.guess, f.last, f.depth = true, slices.Contains(lastPlaces, p), 1
+		if f.u = weburl.Resolve(q.root, p); f.u != nil && !q.asked[f.u.String()] && q.rules.Allowed(f.u) {
 			all.Go(func() { f.body, f.err = q.c.getPlain(ctx, f.u, sitemap.MaxSent, alone, nil) })
 		} else {
 			f.u = nil

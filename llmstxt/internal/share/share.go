@@ -22,8 +22,8 @@ import (
 // goes on with fewer pages at a time, or ends, when no piece is free.
 //
 // Of site maps and robots.txt that are larger than SmallBody there are four, as sent
-// (40 MiB), which no page waits for. Of crawls that read their site maps, which hold three
-// small ones at once, there are 64 (48 MiB).
+// (40 MiB), which no page waits for. Of crawls that read their site maps, which hold five
+// small ones at once, there are 64 (80 MiB).
 //
 // A core is kept for what else the process does. Cores count, not GOMAXPROCS,
 // which may be higher: what reads pages must leave room for what does not.
