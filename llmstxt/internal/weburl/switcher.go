@@ -44,18 +44,38 @@ const currents = `current|aktuelle?|actuelle?|courante|actual|atual|attuale|corr
 // firstWords are those with which the name of a version may begin, beside a number.
 var firstWords = plain.Set(`v version release rel latest stable current next dev devel main master nightly edge canary lts beta preview snapshot`)
 
-// IsVersion reports the words of a link that name a version. It looks at the first one before
+// stages are the words that may stand behind the number of a version as a part of it.
+var stages = plain.Set(`alpha beta rc pre dev lts snapshot final release m`)
+
+// IsVersion reports the words of a link that name a version. It looks at the first two before
 // all of them: there are many links.
 func IsVersion(text string) bool {
 	if text == "" || len(text) > maxVersion {
 		return false
 	}
+	word, rest := cutLetters(text)
+	switch {
+	case BeginsNumber(text):
+		rest = strings.TrimLeft(text, "0123456789.xX")
+	case !BeginsVersion(word):
+		return false
+	}
+	return mayFollow(strings.TrimLeft(rest, " ")) && choice.MatchString(text)
+}
+
+// mayFollow reports what may stand behind the first word, or the number, of a version's name.
+func mayFollow(rest string) bool {
+	word, _ := cutLetters(rest)
+	return rest == "" || '0' <= rest[0] && rest[0] <= '9' || strings.IndexAny(rest, "([–—-") == 0 || stages[strings.ToLower(word)]
+}
+
+// cutLetters cuts a text behind the letters of ASCII with which it begins.
+func cutLetters(text string) (letters, rest string) {
 	n := 0
-	for n < len(text) && ('a' <= text[n]|0x20 && text[n]|0x20 <= 'z') {
+	for n < len(text) && plain.IsLetter(text[n]) {
 		n++
 	}
-	begins := BeginsNumber(text) || BeginsVersion(text[:n])
-	return begins && choice.MatchString(text)
+	return text[:n], text[n:]
 }
 
 // BeginsNumber reports a text that begins with a number which may be that of a version, and is

@@ -74,3 +74,28 @@ func TestIsVersion_WordsBehindANumber_AreThoseOfVersions(t *testing.T) {
 		}
 	}
 }
+
+// What is looked at before the pattern lets pass all that the pattern matches.
+func TestIsVersion_WordsOfAnyKind_AreThoseOfThePattern(t *testing.T) {
+	begins := []string{"", "v", "V", "version ", "release ", "Rel ", "3", "3.11", "3.x", "1.0.", "2024", "latest", "Stable", "next", "dev", "LTS", "Tea", "pot 3", "–"}
+	stages := []string{"", "rc1", "-rc.2", " beta", ".Final", " alpha.3", "dev", "-m4", " Tea", "x"}
+	ends := []string{"", " (latest)", "(current)", " [old version]", " – stable", "—dev", " - 3.4", "-lts", " (3.12)", " Documentation", " ABI", "()", " ", "ſ", ".", " -"}
+	versions := 0
+	for _, begin := range begins {
+		for _, stage := range stages {
+			for _, end := range ends {
+				text := begin + stage + end
+				want := choice.MatchString(text)
+				if got := IsVersion(text); got != want {
+					t.Errorf("%q: %t, want %t", text, got, want)
+				}
+				if want {
+					versions++
+				}
+			}
+		}
+	}
+	if versions < 100 {
+		t.Errorf("%d of the texts are versions", versions)
+	}
+}
