@@ -137,12 +137,13 @@ type proseReader struct {
 	page *Page
 	drop func(string) bool
 
-	beginning  int  // the block with which the page begins, if it may be taken though it is short; else -1
-	paragraphs bool // the page has some that may be taken
-	noted      bool // and these are not only notes
-	begun      bool // what goes on with a sentence before it may be taken too
-	teasing    bool // the page has the beginnings of others
-	listed     bool // the items being read follow a sentence that leads to them
+	prose      []bool // of isProse, by block
+	beginning  int    // the block with which the page begins, if it may be taken though it is short; else -1
+	paragraphs bool   // the page has some that may be taken
+	noted      bool   // and these are not only notes
+	begun      bool   // what goes on with a sentence before it may be taken too
+	teasing    bool   // the page has the beginnings of others
+	listed     bool   // the items being read follow a sentence that leads to them
 
 	out  []piece
 	said map[string]bool
@@ -156,13 +157,16 @@ func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 	}
 	blocks := p.Evidence.Blocks
 	r := &proseReader{d: d, page: p, drop: drop, said: map[string]bool{}, teasing: isTeaserList(blocks), beginning: -1}
+	for _, b := range blocks {
+		r.prose = append(r.prose, isProse(b))
+	}
 	if p != d.base {
 		if r.beginning = manName(blocks); r.beginning < 0 {
-			r.beginning = beginning(blocks)
+			r.beginning = beginning(p)
 		}
 	}
 	for i, b := range blocks {
-		if b.Kind == htmlpage.Paragraph && isProse(b) && !p.quotes(i) && !all(p.Sentences[i], drop) {
+		if b.Kind == htmlpage.Paragraph && r.prose[i] && !p.quotes(i) && !all(p.Sentences[i], drop) {
 			r.paragraphs = true
 			if r.noted = !isNote(b); r.noted {
 				break
@@ -170,12 +174,12 @@ func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 		}
 	}
 	// What goes on with a sentence that led to code says little without it.
-	r.begun = !r.paragraphs || !slices.ContainsFunc(blocks, func(b htmlpage.Block) bool {
-		return b.Kind == htmlpage.Paragraph && isProse(b) && !lowerCase(b.Text)
+	r.begun = !r.paragraphs || !r.has(func(i int) bool {
+		return blocks[i].Kind == htmlpage.Paragraph && r.prose[i] && !lowerCase(blocks[i].Text)
 	})
 	// A motto is about the page only if nothing else is.
-	own := slices.ContainsFunc(blocks, func(b htmlpage.Block) bool {
-		return (b.Kind == htmlpage.Paragraph || b.Kind == htmlpage.Cell) && isProse(b) && !motto(b.Text)
+	own := r.has(func(i int) bool {
+		return (blocks[i].Kind == htmlpage.Paragraph || blocks[i].Kind == htmlpage.Cell) && r.prose[i] && !motto(blocks[i].Text)
 	})
 	titleKey := plain.Key(p.Title)
 	for i := range blocks {
@@ -192,6 +196,16 @@ func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 	return r.out
 }
 
+// has reports whether one of the page's blocks is one of those.
+func (r *proseReader) has(those func(i int) bool) bool {
+	for i := range r.page.Evidence.Blocks {
+		if those(i) {
+			return true
+		}
+	}
+	return false
+}
+
 // takes reports whether a block may stand in an excerpt.
 func (r *proseReader) takes(i int) bool {
 	blocks := r.page.Evidence.Blocks
@@ -206,7 +220,7 @@ func (r *proseReader) takes(i int) bool {
 	case htmlpage.Omitted, htmlpage.Heading, htmlpage.Title, htmlpage.Term:
 		return false
 	case htmlpage.Cell:
-		return !r.paragraphs && isProse(b)
+		return !r.paragraphs && r.prose[i]
 	case htmlpage.Item, htmlpage.Definition:
 		// Before the first paragraph a list is navigation, later it belongs to
 		// what stands above it.
@@ -215,9 +229,9 @@ func (r *proseReader) takes(i int) bool {
 		if r.paragraphs {
 			return r.listed || n > 0 && b.Links <= 60
 		}
-		return r.listed || isProse(b)
+		return r.listed || r.prose[i]
 	}
-	return (isProse(b) || i == r.beginning) && (r.begun || !continues(blocks, i))
+	return (r.prose[i] || i == r.beginning) && (r.begun || !continues(blocks, i))
 }
 
 // read takes the sentences of a block.

@@ -28,11 +28,15 @@ func isProse(b htmlpage.Block) bool {
 // beginning is the first block of a page below its headings, if that is a sentence of its own that
 // isProse finds too short: a reference says "Makes tea." first. It needs no full stop where it stands
 // alone between the title and the next heading. Else it is -1.
-func beginning(blocks []htmlpage.Block) int {
+func beginning(p *Page) int {
+	blocks := p.Evidence.Blocks
 	i := slices.IndexFunc(blocks, func(b htmlpage.Block) bool {
 		return b.Kind != htmlpage.Heading && b.Kind != htmlpage.Title && b.Kind != htmlpage.Omitted && !isNote(b)
 	})
 	if i < 1 || blocks[i].Kind != htmlpage.Paragraph || blocks[i].Links > 50 {
+		return -1
+	}
+	if isProse(blocks[i]) && all(p.Sentences[i], isWhole) {
 		return -1
 	}
 	s := blocks[i].Text
@@ -44,6 +48,9 @@ func beginning(blocks []htmlpage.Block) int {
 	}
 	return i
 }
+
+// isWhole reports a sentence that needs no full stop.
+func isWhole(s string) bool { return plain.IsComplete(strings.TrimSpace(s)) }
 
 // manName returns the index of the block below the heading NAME of a manual page, such as "kettle -
 // boil water"; -1 on other pages.
@@ -132,10 +139,11 @@ func names(s string) bool {
 		words++
 		first, n := utf8.DecodeRuneInString(w)
 		second, _ := utf8.DecodeRuneInString(w[n:])
-		if isMail(w) {
+		mail := isMail(w)
+		if mail {
 			mails++
 		}
-		if unicode.IsDigit(first) || unicode.IsUpper(first) && !unicode.IsUpper(second) || isMail(w) {
+		if unicode.IsDigit(first) || unicode.IsUpper(first) && !unicode.IsUpper(second) || mail {
 			capital++
 		}
 		says = says || unicode.IsLower(first) && w == strings.ToLower(w) && !between[strings.Trim(w, ".,;:()")]
@@ -149,12 +157,18 @@ func names(s string) bool {
 
 // isMail reports an address of e-mail, in brackets or not: "<ada@tea.test>,".
 func isMail(w string) bool {
+	if strings.IndexByte(w, '@') < 0 {
+		return false
+	}
 	_, host, ok := strings.Cut(strings.Trim(w, "<>()[],;"), "@")
 	return ok && strings.Contains(host, ".")
 }
 
 // areFiles reports a list of the names of files: "lib/kettle.rb, lib/kettle/lid.rb".
 func areFiles(s string) bool {
+	if !strings.Contains(s, "/") {
+		return false
+	}
 	words, files := 0, 0
 	for w := range strings.FieldsSeq(s) {
 		words++
