@@ -99,7 +99,8 @@ func (s *settling) links() {
 		url  string
 		link *htmlpage.Link
 	}
-	var inLists []listed
+	r.links = slices.Grow(r.links, len(s.p.Links))
+	inLists := make([]listed, 0, len(s.p.Links))
 	seen := make(map[string]struct{}, len(s.p.Links))
 	size := 0
 	for i := range s.p.Links {
