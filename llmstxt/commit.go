@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/farwire/farwire/llmstxt/internal/describe"
 	"github.com/farwire/farwire/llmstxt/internal/frontier"
@@ -367,7 +366,7 @@ func (c *crawler) commitPage(ctx context.Context, e *entry, r *result) {
 	c.votes.Add(&r.evidence, r.sentences)
 	c.sentences = append(c.sentences, r.sentences)
 	links := r.links
-	r.links = slices.Grow([]string(nil), len(links))
+	r.links = make([]string, 0, len(links))
 	for _, l := range links {
 		if l = c.intern(l); l != "" {
 			r.links = append(r.links, l)

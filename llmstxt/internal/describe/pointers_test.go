@@ -42,7 +42,7 @@ func TestSendsOn_SentenceOfABasePage_LeadsElsewhere(t *testing.T) {
 	}
 }
 
-func TestIsLetter_HeadingsOfAnIndex(t *testing.T) {
+func TestIsLetter_HeadingsOfAnIndex_AreTold(t *testing.T) {
 	for s, want := range map[string]bool{"g": true, "G": true, "- g -": true, "- _ -": true, "Ж": true, "– é –": true, "go": false, "": false, "- -": false, "7": false, "茶": false} {
 		if isLetter(s) != want {
 			t.Errorf("%q: %t", s, !want)
