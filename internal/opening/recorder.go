@@ -90,7 +90,7 @@ type recorder struct {
 // fails where a frame announces more than that may have.
 func (c *recorder) readFirst(deflate bool) {
 	c.first = wsframe.NewFirstMessage(deflate, Limit)
-	c.record(c.take())
+	c.record(bytes.Clone(c.take())) // coder/websocket has these bytes
 }
 
 func (c *recorder) take() []byte {
@@ -99,18 +99,21 @@ func (c *recorder) take() []byte {
 	return b
 }
 
-// record keeps what was read.
-func (c *recorder) record(b []byte) {
-	if c.first != nil && !c.first.Done() {
-		if c.failed != nil {
-			return
-		}
-		c.came += len(b)
-		if b, c.failed = c.first.Take(b); c.failed != nil {
-			return
-		}
+// record keeps what was read. It returns, in the place of b, what coder/websocket is to read:
+// of the frames before the end of the first message those that it needs.
+func (c *recorder) record(b []byte) []byte {
+	if c.first == nil || c.first.Done() {
+		c.seen = append(c.seen, b...)
+		return b
 	}
-	c.seen = append(c.seen, b...)
+	if c.failed != nil {
+		return b
+	}
+	c.came += len(b)
+	kept, behind, err := c.first.Take(b)
+	c.failed = err
+	c.seen = append(c.seen, behind...)
+	return append(kept, behind...)
 }
 
 // Fragments and pings make a message longer on the wire than it is. A client that sends
@@ -123,18 +126,22 @@ func (c *recorder) Read(b []byte) (int, error) {
 	if c.handed {
 		return c.Conn.Read(b)
 	}
-	switch {
-	case errors.Is(c.failed, wsframe.ErrTooLong):
-		return 0, c.failed
-	case max(len(c.seen), c.came) >= maxRecorded:
-		return 0, errTooMuch
+	for {
+		switch {
+		case errors.Is(c.failed, wsframe.ErrTooLong):
+			return 0, c.failed
+		case max(len(c.seen), c.came) >= maxRecorded:
+			return 0, errTooMuch
+		}
+		n, err := c.Conn.Read(b)
+		kept := c.record(b[:n])
+		switch {
+		case errors.Is(c.failed, wsframe.ErrTooLong):
+			return 0, c.failed
+		case err != nil, len(kept) > 0, len(b) == 0:
+			return len(kept), err
+		}
 	}
-	n, err := c.Conn.Read(b)
-	c.record(b[:n])
-	if errors.Is(c.failed, wsframe.ErrTooLong) {
-		return 0, c.failed
-	}
-	return n, err
 }
 
 // Write notes whether coder/websocket, which writes a frame at a time, has

@@ -3,10 +3,11 @@ package wsframe
 import (
 	"errors"
 	"math"
+	"slices"
 )
 
 // A FirstMessage follows the bytes of a client to the end of its first data
-// message, as they arrive, and keeps none of them but an incomplete header. It is
+// message, as they arrive, and holds none of them but an incomplete header. It is
 // not safe for concurrent use.
 type FirstMessage struct {
 	scan      Scanner
@@ -29,16 +30,23 @@ func NewFirstMessage(deflate bool, limit int) *FirstMessage {
 // Done reports whether the message has ended.
 func (m *FirstMessage) Done() bool { return m.done }
 
-// Take steps over b and returns what lies behind the message. It tells of a frame
-// that is broken, and of a message that is too long, by the header that shows it.
-func (m *FirstMessage) Take(b []byte) (behind []byte, err error) {
+// Take steps over b, in whose place it leaves kept, and returns what lies behind the
+// message. It tells of a frame that is broken, and of a message that is too long, by the
+// header that shows it; kept then ends with all that came from there on.
+//
+// kept is what came of the message without frames that say nothing to its reader, if b has
+// them whole: pongs, every ping but the last (RFC 6455, section 5.5.3), and fragments without a
+// byte. They cost who sends them six bytes, and the reader as much as a long one.
+func (m *FirstMessage) Take(b []byte) (kept, behind []byte, err error) {
+	kept = b[:0]
+	var ping, pingLen int // where kept has one
 	for len(b) > 0 && !m.done {
 		if !m.scan.Boundary() {
 			n, _, err := m.scan.Next(b, StopEnd)
 			if err != nil {
-				return nil, err
+				return append(kept, b...), nil, err
 			}
-			b = b[n:]
+			kept, b = append(kept, b[:n]...), b[n:]
 			m.done = m.scan.Boundary() && m.ends()
 			continue
 		}
@@ -47,21 +55,46 @@ func (m *FirstMessage) Take(b []byte) (behind []byte, err error) {
 		length, size, err := m.scan.header(m.head)
 		switch {
 		case err != nil:
-			return nil, err
+			return append(kept, b...), nil, err
 		case size == 0:
-			return nil, nil
+			return append(kept, b...), nil, nil
 		case m.head[0]&0x8 == 0:
 			if m.announced += length; m.announced > m.limit {
-				return nil, ErrTooLong
+				return append(kept, b...), nil, ErrTooLong
 			}
 		}
-		if _, _, err := m.scan.Next(m.head[:size], StopEnd); err != nil {
-			return nil, err
+		frame := m.head[:size]
+		idle := had == 0 && isIdle(m.head[0], length) && len(b) >= size+int(length)
+		if idle {
+			frame = b[:size+int(length)]
 		}
-		b, m.head = b[size-had:], m.head[:0]
+		if _, _, err := m.scan.Next(frame, StopEnd); err != nil {
+			return append(kept, b...), nil, err
+		}
+		n := len(frame) - had
+		switch {
+		case !idle:
+			kept = append(kept, b[:n]...)
+		case b[0]&0xF == OpPing:
+			kept = append(slices.Delete(kept, ping, ping+pingLen), b[:n]...)
+			ping, pingLen = len(kept)-n, n
+		}
+		b, m.head = b[n:], m.head[:0]
 		m.done = m.scan.Boundary() && m.ends()
 	}
-	return b, nil
+	return kept, b, nil
+}
+
+// isIdle reports a frame that says nothing to who reads the message, by its first byte and
+// the length of its payload.
+func isIdle(first byte, length uint64) bool {
+	switch first & 0xF {
+	case OpPing, OpPong:
+		return true
+	case OpContinuation:
+		return first&finBit == 0 && length == 0
+	}
+	return false
 }
 
 // ends reports whether the frame that has just ended is the last of a message.
