@@ -141,7 +141,8 @@ func (c *crawler) forget(e *entry) {
 
 // number puts an entry at the end of the queue.
 func (c *crawler) number(e *entry) {
-	e.numbered = true
+	e.numbered, e.asked = true, e.key
+	c.dead.ask(e.asked)
 	c.queue = append(c.queue, e)
 }
 
@@ -302,14 +303,15 @@ func (c *crawler) shaped(u *url.URL, f found) (late frontier.Late, as string) {
 // the base page links to; when that has been decided, to the lists in turns, of
 // each of which a few are under way at a time, so that one that is known early
 // does not fill the window; and when everything else has been decided, to what
-// was put off.
+// was put off. Of a folder of which nothing has answered few are under way.
 func (c *crawler) fillQueue() {
 	room := func() bool { return len(c.queue)-c.commit < window && len(c.queue) < c.limit }
 	for room() {
-		e, ok := c.waiting.Base()
-		if !ok {
+		e, ok := c.waiting.PeekBase()
+		if !ok || c.commit < len(c.queue) && c.dead.mayHave(e.key) {
 			break
 		}
+		c.waiting.Base()
 		c.take(e)
 		c.afterBase = len(c.queue)
 	}
@@ -337,17 +339,29 @@ func (c *crawler) fillQueue() {
 		return
 	}
 	for room() {
-		e, ok := c.waiting.NextDeferred()
+		e, late, ok := c.waiting.NextDeferred()
 		if !ok {
 			return
 		}
-		c.take(e)
+		if late == frontier.Last && !e.numbered {
+			c.number(e)
+		} else if !c.take(e) {
+			continue
+		}
+		if c.dead.mayHave(e.key) {
+			return
+		}
 	}
 }
 
-// take gives an entry its number, unless it has one already.
+// take gives an entry its number, unless it has one already or is in a folder that is dead.
 func (c *crawler) take(e *entry) bool {
 	if e.numbered {
+		return false
+	}
+	if c.dead.has(e.key) {
+		e.inDead = true
+		c.waiting.Defer(e, frontier.Last)
 		return false
 	}
 	c.number(e)

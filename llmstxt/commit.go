@@ -43,8 +43,10 @@ type entry struct {
 	key      string // url as a string
 	depth    int
 	numbered bool
-	moved    bool // nothing but an address that leads to this one named it
-	listed   bool // put off because it is a listing, or nothing but a listing named it
+	asked    string // key, when it was numbered
+	inDead   bool   // put off because nothing else of its folder was there
+	moved    bool   // nothing but an address that leads to this one named it
+	listed   bool   // put off because it is a listing, or nothing but a listing named it
 	state    state
 	res      *result
 	target   *entry // deferred: to whom
@@ -80,6 +82,7 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 
 // countAnswer counts what was asked for.
 func (c *crawler) countAnswer(e *entry, r *result) {
+	c.dead.answer(e.asked, isMissing(r))
 	if c.underWay[e.list]--; c.underWay[e.list] <= 0 {
 		delete(c.underWay, e.list)
 	}
@@ -378,23 +381,4 @@ func (c *crawler) commitPage(ctx context.Context, e *entry, r *result) {
 	c.tell(Event{Kind: Committed, Page: c.found(), URL: e.key, Message: fmt.Sprintf("Crawling page %d/%d...", c.found(), c.MaxPages)})
 	c.follow(ctx, e, r)
 	c.settleForm(ctx, e, e)
-}
-
-const maxInterned = 32 << 20 // bytes of addresses that are kept for later crawls
-
-// intern makes equal addresses share their bytes; a site's pages link to each
-// other over and over. It returns "" for one that is not kept.
-func (c *crawler) intern(s string) string {
-	if e := c.index[s]; e != nil && e.key == s {
-		return e.key
-	}
-	if t, ok := c.strings[s]; ok {
-		return t
-	}
-	if c.interned += len(s); c.interned > maxInterned {
-		return ""
-	}
-	c.strings[s] = s
-	c.holding += len(s) + 40
-	return s
 }

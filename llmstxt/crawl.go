@@ -130,7 +130,7 @@ func newCrawler(base string, asked *url.URL, o Options) (*crawler, error) {
 	c := &crawler{Options: o, client: &client, need: 3*o.DescLength + 1000, previous: map[string]*Page{},
 		slots: make(chan struct{}, o.Workers), given: credentials.New(o.Header, o.Cookies, asked, base), pace: pace.New(o.Delay), version: o.Version,
 		limit: 3 * o.MaxPages, maxKnown: 30*o.MaxPages + 5000, perShape: max(25, o.MaxPages/4), perList: min(max(8, o.MaxPages/8), 32), underWay: map[frontier.List]int{}, votes: describe.NewVotes(),
-		index: map[string]*entry{}, folders: map[string]int{}, refused: map[string]bool{}, files: newFileNames(), shapes: map[string]int{}, paths: map[string]*entry{}, ofVersion: map[string]*entry{}, versioned: map[string]bool{}, roots: map[string]*entry{}, foreign: map[string]string{}, standIns: map[string]standIn{}, restored: map[string]bool{},
+		index: map[string]*entry{}, folders: map[string]int{}, dead: deadFolders{}, refused: map[string]bool{}, files: newFileNames(), shapes: map[string]int{}, paths: map[string]*entry{}, ofVersion: map[string]*entry{}, versioned: map[string]bool{}, roots: map[string]*entry{}, foreign: map[string]string{}, standIns: map[string]standIn{}, restored: map[string]bool{},
 		texts: map[string]string{}, titles: map[string]string{}, generic: map[string]string{}, withdrawn: map[string]bool{}, alike: map[string]bool{}, gone: map[string]bool{}, alias: map[string]string{}, buttons: map[string]int{}, strings: map[string]string{}}
 	if name := c.given.UserAgent(); name != "" {
 		c.UserAgent = name // robots.txt is asked by the name that is sent
@@ -188,6 +188,7 @@ type crawler struct {
 	limit     int      // of numbers
 	index     map[string]*entry
 	folders   map[string]int // how many addresses of the index each has
+	dead      deadFolders
 	maxKnown  int
 	full      bool // as many addresses are known as may be
 	forgot    bool // an address whose list was full

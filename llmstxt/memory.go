@@ -112,3 +112,22 @@ func (c *crawler) giveRoom() {
 	}
 	c.room = nil
 }
+
+const maxInterned = 32 << 20 // bytes of addresses that are kept for later crawls
+
+// intern makes equal addresses share their bytes; a site's pages link to each
+// other over and over. It returns "" for one that is not kept.
+func (c *crawler) intern(s string) string {
+	if e := c.index[s]; e != nil && e.key == s {
+		return e.key
+	}
+	if t, ok := c.strings[s]; ok {
+		return t
+	}
+	if c.interned += len(s); c.interned > maxInterned {
+		return ""
+	}
+	c.strings[s] = s
+	c.holding += len(s) + 40
+	return s
+}

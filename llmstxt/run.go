@@ -238,12 +238,16 @@ func (c *crawler) commitFallbacks(ctx context.Context) {
 // leaveDeferred says what was put off and found no room at the end.
 func (c *crawler) leaveDeferred() {
 	for range 10 * c.MaxPages {
-		e, ok := c.waiting.NextDeferred()
+		e, _, ok := c.waiting.NextDeferred()
 		if !ok {
 			return
 		}
 		if !e.numbered && !e.listed {
 			_, shape, _ := weburl.ShapeOf(e.url)
+			if e.inDead {
+				c.skip(e.key, inDeadFolder)
+				continue
+			}
 			c.skip(e.key, &skipError{Reason: SkipPattern, Detail: fmt.Sprintf("one of more than %d addresses like %s, for which no room was left", c.perShape, shape)})
 		}
 	}

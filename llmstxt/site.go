@@ -121,7 +121,7 @@ const (
 	SkipTimeout   Reason = "timeout"   // took longer than PageTimeout
 	SkipError     Reason = "error"     // the connection failed, or the redirects went in a circle
 	SkipURL       Reason = "url"       // the address is longer than 2000 bytes or repeats its own path
-	SkipPattern   Reason = "pattern"   // one of many addresses of the same shape, as calendars and facets have, for which no room was left
+	SkipPattern   Reason = "pattern"   // one of many addresses of the same shape, as calendars and facets have, or in a folder of dead links, for which no room was left
 	SkipDepth     Reason = "depth"     // more than MaxDepth clicks away
 
 	SkipExcluded    Reason = "excluded"    // by Include or Exclude

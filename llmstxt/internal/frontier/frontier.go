@@ -60,6 +60,14 @@ func (q *Queue[T]) Defer(v T, l Late) {
 // Deferred is how many addresses wait that were put off so far.
 func (q *Queue[T]) Deferred(l Late) int { return len(q.deferred[l]) }
 
+// PeekBase is the address that Base takes.
+func (q *Queue[T]) PeekBase() (v T, ok bool) {
+	if len(q.first.turns) == 0 {
+		return v, false
+	}
+	return q.first.turns[0].values[0], true
+}
+
 // Base takes the next address that the base page links to.
 func (q *Queue[T]) Base() (v T, ok bool) {
 	v, _, ok = q.first.next(nil)
@@ -79,16 +87,16 @@ func (q *Queue[T]) Next(busy func(List) bool) (v T, l List, ok bool) {
 	return v, l, ok
 }
 
-// NextDeferred takes the next address that was put off.
-func (q *Queue[T]) NextDeferred() (v T, ok bool) {
-	for l := range q.deferred {
+// NextDeferred takes the next address that was put off, and says how far.
+func (q *Queue[T]) NextDeferred() (v T, l Late, ok bool) {
+	for l = range Last + 1 {
 		if of := q.deferred[l]; len(of) > 0 {
 			v, q.deferred[l] = of[0], of[1:]
 			q.waiting--
-			return v, true
+			return v, l, true
 		}
 	}
-	return v, false
+	return v, InTurn, false
 }
 
 // Len is how many addresses wait.

@@ -32,7 +32,7 @@ func TestQueue_SeveralLists_TakeTurns(t *testing.T) {
 	for v, _, ok := q.Next(nil); ok; v, _, ok = q.Next(nil) {
 		got = append(got, v)
 	}
-	for v, ok := q.NextDeferred(); ok; v, ok = q.NextDeferred() {
+	for v, _, ok := q.NextDeferred(); ok; v, _, ok = q.NextDeferred() {
 		got = append(got, v)
 	}
 	if want := "a1 g1 a2 a3 m1 d1 p1 m2 d2 m3 m4 late"; strings.Join(got, " ") != want || q.Len() != 0 {
