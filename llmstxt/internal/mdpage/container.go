@@ -38,7 +38,7 @@ func containerTitle(text string) string {
 	if end < 0 {
 		end = len(kind)
 	}
-	if title == "" {
+	if title == "" && kind[:end] != "slot" { // which names a place
 		title = titleBehind(kind[end:])
 	}
 	if kind = strings.ToLower(strings.TrimPrefix(kind[:end], "callout-")); title == "" && notes[kind] {
@@ -58,7 +58,7 @@ func titleBehind(rest string) string {
 	} else if strings.HasPrefix(rest, " ") {
 		title = attributes.ReplaceAllString(rest, "")
 	}
-	title = strings.TrimSpace(title)
+	title = strings.TrimSpace(strings.ReplaceAll(title, "**", "")) // all of it is bold
 	first, _, _ := strings.Cut(title, " ")
 	if strings.HasPrefix(title, "{") || strings.Contains(first, "=") || !strings.ContainsFunc(title, isWord) {
 		return ""
@@ -74,14 +74,20 @@ var notes = plain.Set(`note tip info warning danger caution important attention 
 var (
 	titleField = regexp.MustCompile(`\{[^{}]*\b(?:title|label)=(?:"([^"]*)"|'([^']*)')[^{}]*\}`)
 	firstClass = regexp.MustCompile(`\.[A-Za-z][\w-]*`)
-	attributes = regexp.MustCompile(`[ \t]*\{:?[ \t]*[#.][\w:.-]+(?:[ \t]+(?:[#.][\w:.-]+|[\w-]+=\S+))*[ \t]*\}$`)
+	attributes = regexp.MustCompile(`[ \t]*\{:?[ \t]*[#.][\pL\pN_][\pL\pN_:.-]*(?:[ \t]+(?:[#.][\pL\pN_][\pL\pN_:.-]*|[\w-]+=\S+))*[ \t]*\}$`)
+	// argument matches what stands before the braces of an argument of LaTeX: "\emph{#1}", "x_{.5}".
+	argument = regexp.MustCompile(`\\[A-Za-z]+\*?(?:\[[^][]*\])?$|[_^}\]$\\]$`)
 )
 
 // withoutAttributes takes the id and the classes off a heading: "Boil it {#boil .short}". What is
 // nothing else is a heading about them: "{#if}".
 func withoutAttributes(heading string) string {
 	if strings.HasSuffix(heading, "}") {
-		if short := attributes.ReplaceAllString(heading, ""); strings.Trim(short, "# \t") != "" {
+		short := attributes.ReplaceAllString(heading, "")
+		if strings.HasPrefix(heading[len(short):], "{") && argument.MatchString(short) {
+			return heading
+		}
+		if strings.Trim(short, "# \t") != "" {
 			return short
 		}
 	}

@@ -21,7 +21,7 @@ func TestWhole_Container_HasItsTitle(t *testing.T) {
 		"::: danger STOP": "STOP", "::: details Click me": "Click me", ":::tip[Good to know]": "Good to know", "::::tab npm": "npm", ":::note[]": "Note",
 		`:::note{title="Mind the lid"}`: "Mind the lid", `::: {.callout-tip title='Lids' collapse="true"}`: "Lids", "::: tip Lids {#lids .wide}": "Lids", ":::warning Größe zählt": "Größe zählt",
 		"::: tip": "Tip", ":::NOTE": "Note", "::: {.callout-warning}": "Warning", ":::info{.wide}": "Info",
-		"::: code-group": "", "::: {.column width=\"50%\"}": "", "::: tabs#fruits": "", "::: grid cols=2": "", "::: v-pre": "", "::: {#lids}": "", ":::": "", "::: tabs": "",
+		"::: code-group": "", "::: {.column width=\"50%\"}": "", "::: tabs#fruits": "", "::: slot header": "", "::: tip **Mind** the lid": "Mind the lid", "::: grid cols=2": "", "::: v-pre": "", "::: {#lids}": "", ":::": "", "::: tabs": "",
 	} {
 		if want != "" {
 			want = "**" + want + "**\n\n"
@@ -34,6 +34,14 @@ func TestWhole_Container_HasItsTitle(t *testing.T) {
 	if got := whole(t, code); got != code {
 		t.Errorf("code reads %q", got)
 	}
+	for _, sample := range []string{"Write:\n\n    ::: tip Lids\n    Close it.\n    :::\n", "Write:\n\n\t:::python\n\tboil()\n"} {
+		if got := whole(t, sample); got != sample {
+			t.Errorf("an indented sample reads %q, not %q", got, sample)
+		}
+	}
+	if got := parse(t, "Boil it {#boil}\n=======\n\nWords.\n", true).Title; got != "Boil it" {
+		t.Errorf("an underlined title is %q", got)
+	}
 	if got, want := whole(t, "- Boil:\n\n  ::: tip Lids\n  Close it.\n  :::\n"), "- Boil:\n\n  **Lids**\n\n  Close it.\n"; got != want {
 		t.Errorf("in an item %q, want %q", got, want)
 	}
@@ -42,6 +50,7 @@ func TestWhole_Container_HasItsTitle(t *testing.T) {
 func TestHeading_Attributes_AreNoPartOfIt(t *testing.T) {
 	for in, want := range map[string]string{
 		"Boil it {#boil}": "Boil it", "Boil it {#boil-it .short}": "Boil it", "Boil it{: #boil }": "Boil it", "Boil it {.short}": "Boil it",
+		"Maße {#maße}": "Maße", "安装{#安装}": "安装", "Loops {#if ...}": "Loops {#if ...}", `The macro \emph{#1}`: `The macro \emph{#1}`, `Sums $x^{#1}`: `Sums $x^{#1}`, `Opts \pot[big]{#2}`: `Opts \pot[big]{#2}`,
 		"{#if}": "{#if}", "Blocks {#each list as x}": "Blocks {#each list as x}", "Sets {a, b}": "Sets {a, b}", "GET /users/{id}": "GET /users/{id}",
 	} {
 		if got := parse(t, "# "+in+"\n", true).Title; got != want {

@@ -150,7 +150,7 @@ func (r *reader) markdown(line string) {
 		r.flush()
 		r.heading(level, title)
 	case isUnderline(text) && len(r.para) > 0 && r.kind == htmlpage.Paragraph:
-		title := string(r.para)
+		title := withoutAttributes(string(r.para))
 		r.para = r.para[:0]
 		r.heading(map[byte]int{'=': 1, '-': 2}[text[0]], title)
 	case isRule(text):

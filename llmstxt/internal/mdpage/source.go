@@ -179,7 +179,7 @@ func (s *source) unread(line []byte) bool {
 		s.module = true
 		return true
 	}
-	if !isContainer(text) {
+	if !isContainer(text) || columns(line) >= codeColumns && !s.nested {
 		return false
 	}
 	if title := containerTitle(text); s.titles && title != "" {
