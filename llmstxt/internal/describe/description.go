@@ -249,7 +249,7 @@ var ends = []struct {
 // short is the first paragraph that is too short for prose, or has no full stop,
 // and yet is words of the page's own and not a name.
 func (d *describer) short(p *Page) string {
-	if p != d.base && listsNames(p.URL) {
+	if p != d.base && listsNames(p) {
 		return ""
 	}
 	title := plain.Key(p.Title)

@@ -152,7 +152,7 @@ type proseReader struct {
 
 // prose picks the sentences that may stand in an excerpt, in the page's order.
 func (d *describer) prose(p *Page, drop func(string) bool) []piece {
-	if p != d.base && listsNames(p.URL) {
+	if p != d.base && listsNames(p) {
 		return nil
 	}
 	blocks := p.Evidence.Blocks

@@ -123,7 +123,7 @@ var notices = newPhrases(
 	"please enable javascript", "enable javascript in your browser", "javascript is disabled in your", "bitte aktivieren sie javascript", "veuillez activer javascript",
 	"subscribe to our newsletter", "subscribe to our mailing list", "sign up for our newsletter", "sign up to our newsletter", "join our newsletter",
 	"sign up for our weekly newsletter", "sign up for our monthly newsletter", "subscribe to our weekly newsletter", "subscribe to our monthly newsletter",
-	"abonnieren sie unseren newsletter", "newsletter abonnieren", "abonnez-vous à notre newsletter", "inscrivez-vous à notre newsletter", "inscrivez-vous à notre lettre",
+	"abonnieren sie unseren newsletter", "unseren newsletter abonnieren", "jetzt newsletter abonnieren", "abonnez-vous à notre newsletter", "inscrivez-vous à notre newsletter", "inscrivez-vous à notre lettre",
 	"suscríbete a nuestro boletín", "suscríbete a nuestra newsletter", "iscriviti alla nostra newsletter", "assine nossa newsletter", "schrijf je in voor onze nieuwsbrief",
 	"подпишитесь на нашу рассылку",
 	"включите javascript", "using an outdated browser", "your browser is not supported", "your browser is out of date", "please upgrade your browser", "veralteten browser", "navigateur obsolète")

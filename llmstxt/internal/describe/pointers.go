@@ -31,7 +31,7 @@ const maxSource = 200 // bytes of such a sentence
 
 var (
 	// definedAt matches a line and its file, in the languages that write them in this order.
-	definedAt = regexp.MustCompile(`^(?i:defin|défin|declar|déclar|dekl)\pL* (?:\pL+ ){1,4}[0-9]+ (?:\pL+ ){1,3}\S+\.\w{1,5}\.?$`)
+	definedAt = regexp.MustCompile(`^(?i:defin|défin|declar|déclar|dekl)\pL* (?:\pL+ ){0,3}(?i:lin|lín|lign|zeile|regel|rad|řád|wiersz|sor)\pL* [0-9]+ (?:\pL+ ){1,3}\S+\.\w{1,5}\.?$`)
 	// relates matches what names the functions to which one is related.
 	relates = regexp.MustCompile(`^(?:References|Referenced by|Reimplemented (?:in|from)|Implements|Implemented in) (?:(?:and )?[^\s,]*(?:[(:_]|[A-Z]{2})[^\s,]*,? ?)+$`)
 	// madeFrom matches what introduces the files, one of which may follow.
@@ -42,13 +42,13 @@ var (
 // sendsOn reports a sentence that only says what to read next, or how to get about the site: "To get
 // started see the tour.", "Use the navigation bar at the top of each page."
 func sendsOn(s string) bool {
-	return len(s) <= maxSending && sending.MatchString(s) && !strings.Contains(s, ": ")
+	return len(s) <= maxSending && sending.MatchString(s) && !strings.Contains(s, ": ") && !strings.Contains(s, " see that ")
 }
 
 const maxSending = 200 // bytes of such a sentence
 
 var sending = regexp.MustCompile(`^(?:(?:To [^,.;:]{1,60},?|(?:For|If|When)\b[^.;:]{1,80},|(?:New|Are you new) to [^.;:?]{1,60}\?) (?:please |then )?(?i:see|read|visit|go to|start with|begin with|check out|consult|refer to|head over to|take a look at|have a look at)\b|` +
-	`(?:Please )?(?i:use|see|click|select|choose) (?:on )?(?:the|one of the|any of the|a) (?:\pL+ ){0,3}(?:navigation|menus?|sidebar|side bar|links?|tabs?|table of contents|search box)\b)`)
+	`(?:Please )?(?i:use|see|click|select|choose) (?:on )?(?:the|one of the|any of the|a) (?:\pL+ ){0,3}(?:navigation|menus?|sidebar|side bar|links?|tabs?|table of contents|search box)(?: bar)?(?: (?:above|below|at|in|on|to|from|or|and|for|with which)\b|[.,]|$))`)
 
 // isLetter reports the heading of a letter's entries in an index: "g", "- g -".
 func isLetter(s string) bool {

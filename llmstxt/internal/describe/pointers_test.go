@@ -13,7 +13,7 @@ func TestFormal_PlaceInTheSource_SaysNothing(t *testing.T) {
 		"References LID, and tea::pot::lift().":                                               true, "Referenced by boil(), pour(), and wash().": true, "Reimplemented in tea::Pot.": true,
 		"More...": true,
 
-		"Definition of a lid at 3 places.": false, "Defines the lid of 2 pots in a kettle.": false, "Defined at line 62.": false,
+		"Defines the 12 error codes of errno.h.": false, "Declares all 3 functions of lid.h.": false, "Définit les 4 couvercles de pot.h.": false, "Definition of a lid at 3 places.": false, "Defines the lid of 2 pots in a kettle.": false, "Defined at line 62.": false,
 		"The documentation for this class is short.":                    false,
 		"References to a pot, such as boil(), keep it warm.":            false,
 		"Referenced by most pages of this book, tea::pot is a classic.": false,
@@ -34,7 +34,9 @@ func TestSendsOn_SentenceOfABasePage_LeadsElsewhere(t *testing.T) {
 
 		"To boil water, Kettle needs a pot.": false, "For those who see the steam, it is late.": false, "Use the kettle to boil water.": false,
 		"If it is hot, the lid opens.": false, "Kettle shows what to see in a menu.": false, "Use Kettle in the navigation of ships.": false,
-		"To boil water, see these steps: fill, heat, pour.": false,
+		"To boil water, see these steps: fill, heat, pour.": false, "Before all: see the lid.": false, "When the pot is hot, see that the lid is open.": false,
+		"Use the tabs component to show one of several pots at a time.": false, "Use the menu widget where there are more than five lids.": false,
+		"Use the tabs in the header.": true, "Use the menu on the left to find a pot.": true, "Click the link below.": true, "See the links, or ask.": true,
 	} {
 		if sendsOn(s) != want {
 			t.Errorf("%q: %t", s, !want)

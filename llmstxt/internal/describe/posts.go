@@ -3,6 +3,7 @@ package describe
 import (
 	"cmp"
 	"net/url"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -50,14 +51,15 @@ const maxSought = 50
 func posts(pages []Page, at int, titled map[string]int) []bool {
 	p := &pages[at]
 	blocks := p.Evidence.Blocks
-	about := make([]bool, len(blocks))
+	about, own := make([]bool, len(blocks)), plain.Key(p.Title)
 	under, heads, sought, said := -1, 0, 0, false
 	for i, b := range blocks {
 		switch b.Kind {
 		case htmlpage.Omitted:
 		case htmlpage.Heading, htmlpage.Title:
-			to, ok := titled[plain.Key(b.Text)]
-			if ok = ok && to != at && b.Links >= 90; ok {
+			key := plain.Key(b.Text)
+			to, ok := titled[key]
+			if ok = ok && to != at && key != own && b.Links >= 90; ok { // a page's own heading may lead to the page
 				heads++
 				under, about[i] = to, true
 			} else if sought++; under >= 0 && (sought > maxSought || !hasHeading(&pages[under], b.Text)) {
@@ -110,6 +112,9 @@ func ofLists(pages []Page, count map[string]int) {
 		m := listTitle.FindStringSubmatch(p.Title)
 		if m == nil || !lists(p.URL) {
 			continue
+		}
+		if m[2] != "" && strings.Contains(strings.ToLower(path.Base(p.URL)), "archive") {
+			continue // it is about such: "Java Archives" in a folder of topics
 		}
 		if own := cmp.Or(m[1], m[2], m[3]); count[own] == 0 && strings.ContainsFunc(own, unicode.IsLetter) {
 			count[p.Title]--

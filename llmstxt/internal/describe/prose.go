@@ -114,12 +114,18 @@ func adds(sentences []string) bool {
 			return false
 		}
 		if also[strings.ToLower(strings.TrimRight(word, ","))] {
-			return true
+			return !alias.MatchString(rest)
+		}
+		if strings.ContainsAny(word, ",(") {
+			return false // what follows is set apart: "Kettle, auch Kessel, …"
 		}
 		s = rest
 	}
 	return false
 }
+
+// alias matches what follows "also" where it gives something another name: "Kettle is also known as Pot."
+var alias = regexp.MustCompile(`^(?i:known|called|named|referred to|written|spelled|abbreviated|genannt|bekannt|appelée?|connue?|llamad[oa]|conocid[oa]|chamad[oa]|conhecid[oa]|chiamat[oa]|conosciut[oa]|noto|nota|bekend|genoemd|nazywan\pL|znan\pL|называем\pL+|извест\pL+)(?:\PL|$)`)
 
 const wordsBeforeAlso = 3
 
@@ -207,18 +213,22 @@ func isHatnote(b htmlpage.Block) bool {
 			return strings.Contains(b.Text, begin.then)
 		}
 	}
-	return false
+	return ofNamesake.MatchString(b.Text)
 }
+
+// ofNamesake matches what tells a subject from another of the same name. An article that only says where to
+// read on is none: "This page is about lids; see also Pots."
+var ofNamesake = regexp.MustCompile(`^(?:This (?:article|page) is about .*[.;] For .*\bsee |Dieser Artikel .*[.;] (?i:zu|zum|zur|für) .*\bsiehe |Cet article .*[.;] (?i:pour) .*\bvoir |Este artículo .*[.;] (?i:para) .*\bvéase )`)
 
 const maxHatnote = 300 // bytes of one
 
 // hatnotes are what they begin with and what follows, in the words of the templates of Wikipedia.
 var hatnotes = []struct{ with, then string }{
 	{"For other uses", ", see "}, {"For the ", ", see "}, {"For a ", ", see "}, {"For an ", ", see "}, {"Not to be confused with ", ""}, {"Main article", ": "},
-	{"Further information", ": "}, {"See also: ", ""}, {"This article is about ", " see "}, {"This page is about ", " see "}, {"\"", "\" redirects here."}, {"“", "” redirects here."},
-	{"Dieser Artikel ", " siehe "}, {"Dieser Artikel behandelt ", "; "}, {"Weitere Bedeutungen sind unter ", " aufgeführt"}, {"Ne doit pas être confondu avec ", ""},
-	{"Pour les articles homonymes, voir ", ""}, {"Pour d’autres significations, voir ", ""}, {"Cet article ", " voir "}, {"Para otros usos de este término, véase ", ""},
-	{"Este artículo ", " véase "}, {"Disambiguazione", " rimanda qui"}, {"Nota disambigua.svg", ""}, {"Voor andere betekenissen, zie ", ""},
+	{"Further information", ": "}, {"See also: ", ""}, {"\"", "\" redirects here."}, {"“", "” redirects here."},
+	{"Weitere Bedeutungen sind unter ", " aufgeführt"}, {"Ne doit pas être confondu avec ", ""},
+	{"Pour les articles homonymes, voir ", ""}, {"Pour d’autres significations, voir ", ""}, {"Para otros usos de este término, véase ", ""},
+	{"Disambiguazione", " rimanda qui"}, {"Nota disambigua.svg", ""}, {"Voor andere betekenissen, zie ", ""},
 }
 
 const maxNoteLabel = 40 // bytes of such a word and its colon

@@ -3,11 +3,13 @@ package describe
 import (
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
@@ -48,7 +50,7 @@ func secondary(p *Page) bool {
 	if p.outlined && (strings.HasSuffix(title, "index") || strings.HasPrefix(title, "indexof")) {
 		return true // of all names of a kind
 	}
-	if p.Evidence.Code && (subjects[title] || subjects[slug] && !minor[title]) {
+	if p.Evidence.Code && (subjects[title] || subjects[slug] && !minor[title]) && !ofVersions(p.Evidence.Blocks) {
 		return false
 	}
 	if minor[slug] || minor[betweenWords.Replace(file)] || strings.Contains(u.Path, "/class-use/") || strings.HasPrefix(slug, "genindex") {
@@ -57,11 +59,15 @@ func secondary(p *Page) bool {
 	return minor[title] || strings.HasSuffix(p.Title, " Member List") // of a class, as Doxygen heads it
 }
 
-// listsNames reports the address of a list of all names of a kind, as Javadoc and Sphinx have it, whose entries
-// say what other pages are about.
-func listsNames(raw string) bool {
-	u, err := url.Parse(raw)
+// listsNames reports a list of all names of a kind by its address, as Javadoc and Sphinx have it, whose entries
+// say what other pages are about. A page with such an address that begins with prose is one that somebody wrote.
+func listsNames(p *Page) bool {
+	u, err := url.Parse(p.URL)
 	if err != nil {
+		return false
+	}
+	blocks := p.Evidence.Blocks
+	if i := slices.IndexFunc(blocks, func(b htmlpage.Block) bool { return b.Kind != htmlpage.Title && b.Kind != htmlpage.Omitted }); i > 0 && blocks[i].Kind == htmlpage.Paragraph && blocks[i].Links == 0 && isProse(blocks[i]) {
 		return false
 	}
 	slug := strings.TrimSuffix(path.Base(u.Path), path.Ext(u.Path))
@@ -96,6 +102,23 @@ func isListing(p *Page, address string) bool {
 	}
 	return !slices.ContainsFunc(p.Evidence.Blocks, isProse)
 }
+
+// ofVersions reports a page most of whose headings, of two or more, have the number or the date of a version: what
+// has changed, with code or without.
+func ofVersions(blocks []htmlpage.Block) bool {
+	headings, versions := 0, 0
+	for _, b := range blocks {
+		if b.Kind == htmlpage.Heading {
+			headings++
+			if ofVersion.MatchString(b.Text) {
+				versions++
+			}
+		}
+	}
+	return versions > 1 && 2*versions > headings
+}
+
+var ofVersion = regexp.MustCompile(`(?i)\b[vr]?\d+\.\d+(?:\.|\b|[a-z])|\b(?:19|20)\d\d[-./]\d\d?\b|^unreleased\b`)
 
 // programs are endings of their files.
 var programs = plain.Set(`js mjs cjs jsx ts mts cts tsx vue coffee py rb php java kt go rs c h cc cpp hpp cs swift lua pl`)
