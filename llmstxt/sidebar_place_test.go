@@ -53,3 +53,40 @@ func TestSections_PageWhoseBarGivesTheOrder_KeepsItsOwnPlace(t *testing.T) {
 		}
 	}
 }
+
+// Links to the page before and the next one, above that to the section, say nothing of its place: it
+// stands in front of its pages.
+func TestSections_LinksToNeighboursAboveTheSection_SectionComesFirst(t *testing.T) {
+	names := []string{"fill", "boil", "pour", "clean", "store"}
+	for n := 2; n <= len(names); n++ {
+		list := ""
+		for _, name := range names[:n] {
+			list += "<li><a href=/use/" + name + ">The way to " + name + "</a></li>"
+		}
+		w := &web{pages: map[string]answer{
+			"http://docs.test/":      html("<title>Tea</title><main><h1>Tea</h1><p>" + gadget + "</p><p><a href=/use/>The use of it</a> <a href=/api/>The API</a></p></main>"),
+			"http://docs.test/use/":  html("<title>The use of it</title><main><h1>The use of it</h1><ul>" + list + "</ul></main>"),
+			"http://docs.test/api/":  html("<title>The API</title><main><h1>The API</h1><ul><li><a href=/api/0>Call</a></li></ul></main>"),
+			"http://docs.test/api/0": doc("Call"),
+		}}
+		for i, name := range names[:n] {
+			near := ""
+			if i+1 < n {
+				near = "<li><a href=/use/" + names[i+1] + ">next</a></li>"
+			}
+			if i > 0 {
+				near += "<li><a href=/use/" + names[i-1] + ">previous</a></li>"
+			}
+			title := "The way to " + name
+			w.pages["http://docs.test/use/"+name] = html("<title>" + title + "</title><div class=related><ul>" + near + "<li><a href=/>Tea</a></li><li><a href=/use/>The use of it</a></li></ul></div><main><h1>" + title + "</h1><p>What one does to " + name + " it is told here in one sentence of its own.</p></main>")
+		}
+		out := crawl(t, w, "http://docs.test/", llmstxt.Options{}).Render(llmstxt.Index)
+		at := strings.Index(out, "(http://docs.test/use/)")
+		for _, name := range names[:n] {
+			if i := strings.Index(out, "(http://docs.test/use/"+name+")"); at < 0 || i < at {
+				t.Errorf("%d pages: %s comes before its section:\n%s", n, name, out)
+				break
+			}
+		}
+	}
+}

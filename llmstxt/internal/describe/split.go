@@ -167,7 +167,8 @@ func place(pages []Page, index map[string]int) {
 }
 
 // placeOf is the place behind that of the page which stands in front of this one among the links of
-// most others in its section; 0 if none does. The one in front has no link to itself.
+// most others in its section; 0 if none does. The one in front has no link to itself. Links to the next
+// page and the one before, above that to the section, are no list: all that stand in front are to be there.
 func placeOf(pages []Page, page int, index map[string]int) int {
 	type list struct{ behind, members int }
 	var lists []list
@@ -176,7 +177,7 @@ func placeOf(pages []Page, page int, index map[string]int) int {
 		if i == page || i > 0 && pages[i].Section != name {
 			continue
 		}
-		members, front, behind := map[int]bool{}, 0, -1
+		members, front, last, behind := map[int]bool{}, 0, 0, -1
 		for _, url := range pages[i].Links {
 			j, ok := index[url]
 			if !ok || j == 0 || pages[j].Section != name {
@@ -184,21 +185,35 @@ func placeOf(pages []Page, page int, index map[string]int) int {
 			}
 			if j == page && behind < 0 {
 				behind = front
+				inFront := front / 2 // places are two apart
+				if i > 0 && pages[i].Place < front {
+					inFront-- // but for the page itself
+				}
+				if delete(members, i); len(members) != inFront || last > front {
+					behind = 0
+				}
 			}
 			members[j], front = true, pages[j].Place+1
+			if j != i {
+				last = max(last, front)
+			}
 		}
 		if behind >= 0 {
 			lists, most = append(lists, list{behind, len(members)}), max(most, len(members))
 		}
 	}
-	place, votes := 0, map[int]int{}
+	place, voters, votes := 0, 0, map[int]int{}
 	for _, l := range lists {
 		if 2*l.members < most {
 			continue
 		}
-		if votes[l.behind]++; votes[l.behind] > votes[place] || votes[l.behind] == votes[place] && l.behind > place {
+		voters++
+		if votes[l.behind]++; votes[l.behind] > votes[place] {
 			place = l.behind
 		}
+	}
+	if 2*votes[place] <= voters {
+		return 0
 	}
 	return place
 }
