@@ -169,7 +169,7 @@ func TestRender_PageNeverSettles_IsShownInTime(t *testing.T) {
 		"/loops-later": page(`<p>Before the loop. ` + words + `</p><script>setTimeout(() => { for (;;); }, 100)</script>`),
 		"/alerts":      page(`<p>Before the loop. ` + words + `</p><script>for (;;) alert("again")</script>`),
 		"/reloads":     page(`<p>` + words + `</p><script>location.reload()</script>`),
-		"/requests":    page(`<p>` + words + `</p><script>for (let i = 0; i < 20000; i++) fetch("/api?" + i).catch(() => {})</script>`),
+		"/requests":    page(`<p>` + words + `</p><script>for (let i = 0; i < 5000; i++) fetch("/api?" + i).catch(() => {})</script>`),
 		"/logs":        page(`<p>` + words + `</p><script>setInterval(() => { for (let i = 0; i < 20000; i++) console.log("flood", i) }, 1)</script>`),
 		"/frames":      page(`<p>` + words + `</p><script>setInterval(() => { const f = document.createElement("iframe"); f.srcdoc = "x"; document.body.append(f) }, 5)</script>`),
 		"/hangs":       func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
