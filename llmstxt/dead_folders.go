@@ -2,13 +2,14 @@ package llmstxt
 
 import (
 	"errors"
+	"iter"
 	"net/http"
 	"strings"
 )
 
 // deadFolders says where the links of a site lead nowhere, as those do to a part that was moved
 // or never put online, so that they take no requests from what does exist. A folder counts with
-// all below it. It is dead when enough of it was asked for and all but nothing was there; what
+// all below it. It is dead when enough of it was asked for and next to nothing was there; what
 // is known of it then comes at the end.
 type deadFolders map[string]*folder
 
@@ -17,8 +18,10 @@ type folder struct{ asked, waiting, missing int }
 const (
 	enoughMissing = 8  // addresses of a folder, before it is dead
 	mostUnknown   = 16 // addresses that wait for their answer in a folder of which nothing has answered
+	maxFolders    = 8  // of an address that are counted, from the host on
 )
 
+// ask counts an address that is asked for.
 func (d deadFolders) ask(key string) {
 	for at := range foldersOf(key) {
 		f := d[at]
@@ -31,6 +34,7 @@ func (d deadFolders) ask(key string) {
 	}
 }
 
+// answer counts its answer.
 func (d deadFolders) answer(key string, missing bool) {
 	for at := range foldersOf(key) {
 		f := d[at]
@@ -65,13 +69,14 @@ func (d deadFolders) mayHave(key string) bool {
 // found is how many addresses of the folder answered.
 func (f *folder) found() int { return f.asked - f.waiting - f.missing }
 
-// foldersOf are the folders in which an address is, save that of the host.
-func foldersOf(key string) func(yield func(string) bool) {
+// foldersOf are the folders in which an address is, save that of the host and those below
+// maxFolders others.
+func foldersOf(key string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		key, _, _ := strings.Cut(key, "?")
 		_, rest, _ := strings.Cut(key, "://")
 		at := len(key) - len(rest) + strings.IndexByte(rest, '/') + 1
-		for {
+		for range maxFolders {
 			n := strings.IndexByte(key[at:], '/')
 			if n < 0 {
 				return
@@ -84,7 +89,7 @@ func foldersOf(key string) func(yield func(string) bool) {
 	}
 }
 
-var inDeadFolder = &skipError{Reason: SkipPattern, Detail: "all but none of the addresses in its folder that were asked for are there, and no room was left"}
+var inDeadFolder = &skipError{Reason: SkipPattern, Detail: "next to none of the addresses asked for in its folder is there, and no room was left"}
 
 // isMissing reports the answer of a site that has no such page.
 func isMissing(r *result) bool {

@@ -243,11 +243,11 @@ func (c *crawler) leaveDeferred() {
 			return
 		}
 		if !e.numbered && !e.listed {
-			_, shape, _ := weburl.ShapeOf(e.url)
 			if e.inDead {
 				c.skip(e.key, inDeadFolder)
 				continue
 			}
+			_, shape, _ := weburl.ShapeOf(e.url)
 			c.skip(e.key, &skipError{Reason: SkipPattern, Detail: fmt.Sprintf("one of more than %d addresses like %s, for which no room was left", c.perShape, shape)})
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/farwire/farwire/llmstxt"
 )
 
-// A page of code about cookies or tags is none about the site's own.
+// A page of code about cookies or tags is not about the site's own.
 func TestIndex_PagesOfUseToFew_AreOptional(t *testing.T) {
 	const code = "<pre><code>jar = kettle.get()</code></pre>"
 	listing := "<pre class='prettyprint source linenums'><code>exports.boil = () => 1\n</code></pre>"

@@ -216,8 +216,8 @@ func isHatnote(b htmlpage.Block) bool {
 	return ofNamesake.MatchString(b.Text)
 }
 
-// ofNamesake matches what tells a subject from another of the same name. An article that only says where to
-// read on is none: "This page is about lids; see also Pots."
+// ofNamesake matches what tells a subject from another of the same name. What only says where to read on
+// does not: "This page is about lids; see also Pots."
 var ofNamesake = regexp.MustCompile(`^(?:This (?:article|page) is about .*[.;] For .*\bsee |Dieser Artikel .*[.;] (?i:zu|zum|zur|für) .*\bsiehe |Cet article .*[.;] (?i:pour) .*\bvoir |Este artículo .*[.;] (?i:para) .*\bvéase )`)
 
 const maxHatnote = 300 // bytes of one

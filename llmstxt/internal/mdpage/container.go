@@ -48,7 +48,7 @@ func containerTitle(text string) string {
 }
 
 // titleBehind is the title that follows the kind of a container: "[Good to know]", " Good to know".
-// Attributes, and options such as "cols=2", are none.
+// Attributes, and options such as "cols=2", are not a title.
 func titleBehind(rest string) string {
 	title := ""
 	if inner, ok := strings.CutPrefix(rest, "["); ok {
