@@ -73,7 +73,7 @@ type CrawlStats struct {
 	Gone       int            `json:"gone"`                 // pages of Previous that are not in the result because they answer 410
 	Lost       int            `json:"lost"`                 // of those left out, to 429, 5xx, time-outs and broken connections
 	Rendered   int            `json:"rendered"`             // of those asked for, sent to Options.Render
-	Unrendered int            `json:"unrendered,omitempty"` // of those asked for, such as say next to nothing without a browser and were not shown in one
+	Unrendered int            `json:"unrendered,omitempty"` // of those asked for, that say next to nothing without a browser and were not shown in one
 	Bytes      int64          `json:"bytes"`                // of bodies, after decompression
 	Skipped    map[Reason]int `json:"skipped"`              // pages left out, by reason
 	Limited    bool           `json:"limited"`              // stopped at MaxPages (or at three times that in fetches) with pages left
