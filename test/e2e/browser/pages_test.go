@@ -4,13 +4,13 @@ package browser
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -156,11 +156,10 @@ func TestRender_ImagesAndMedia_AreNotLoaded(t *testing.T) {
 	}
 }
 
-// TestRender_PageNeverSettles_IsShownInTime have their time and no more, and are shown as they
-// are by then.
+// TestRender_PageNeverSettles_IsShownInTime gives pages their time and no more, and has them
+// shown as they are by then. On a machine that is too busy for a page to have its words in
+// its time, it is shown again with twice the time.
 func TestRender_PageNeverSettles_IsShownInTime(t *testing.T) {
-	const limit = 6 * time.Second
-	const tidying = 2 * time.Second // each time that something is done without the page's help
 	pages := map[string]http.HandlerFunc{
 		"/ticks":       page(`<p>` + words + `</p><p id=clock></p><script>setInterval(() => { clock.textContent = Date.now() }, 20)</script>`),
 		"/polls":       page(`<p>` + words + `</p><p id=clock></p><script>setInterval(() => { clock.textContent = Date.now() }, 20); (async () => { for (;;) await fetch("/api") })()</script>`),
@@ -184,35 +183,45 @@ func TestRender_PageNeverSettles_IsShownInTime(t *testing.T) {
 		"/api":  func(w http.ResponseWriter, _ *http.Request) { time.Sleep(20 * time.Millisecond) },
 		"/fine": page(`<p>All is well. ` + words + `</p>`),
 	}
-	w := newWorld(t, pages, func(o *browser.Options) { o.Timeout = limit; o.Tabs = 3 })
-	var again atomic.Int64 // tries beyond each page's first
 	want := map[string]string{
 		"/ticks": words, "/polls": words, "/empty": "<div id=\"root\">", "/loops": "Before the loop. ", "/loops-later": "Before the loop. ",
 		"/alerts": "", "/reloads": "", "/logs": words, "/requests": words, "/frames": words, "/trickles": "The first words. ", "/hangs": "",
 	}
-	w.show("/fine") // starting the browser is no page's time
+	for limit := 6 * time.Second; len(want) > 0 && !t.Failed(); limit *= 2 {
+		t.Run(limit.String(), func(t *testing.T) {
+			w := newWorld(t, pages, func(o *browser.Options) { o.Timeout, o.Tabs = limit, 3 })
+			want = showAll(t, w, want, limit)
+		})
+	}
+}
+
+// showAll shows each page in a tab whose time is limit, and returns those that were not
+// there in that time with the text that they must have.
+func showAll(t *testing.T, w *world, want map[string]string, limit time.Duration) (missing map[string]string) {
+	const tidying = 2 * time.Second // each time that something is done without the page's help
+	missing = map[string]string{}
+	var mu sync.Mutex
 	one := func(path string) {
 		text := want[path]
-		for tries := 1; ; tries++ {
-			shown, err := w.show(path)
-			inTime := shown.Time <= 2*(limit+2*tidying)
-			switch {
-			case inTime && (text == "" || err == nil) && strings.Contains(string(shown.HTML), text):
-				return
-			case tries == 6: // a busy machine may keep a page from its words some times
-				t.Errorf("%s: a tab for %v, %v, no %q in %.500s", path, shown.Time, err, text, shown.HTML)
-				return
-			}
-			again.Add(1)
+		shown, err := w.show(path)
+		inTime := shown.Time <= 2*(limit+2*tidying)
+		if !inTime || text != "" && err != nil || !strings.Contains(string(shown.HTML), text) {
+			t.Logf("%s: a tab for %v, %v, no %.20q in %.500s", path, shown.Time, err, text, shown.HTML)
+			mu.Lock()
+			missing[path] = text
+			mu.Unlock()
 		}
 	}
+	w.show("/fine") // starting the browser is no page's time
 	// Those that want every core are shown one after another: how fast the
 	// others are beside them is no matter of this test.
 	hungry := []string{"/loops", "/loops-later", "/alerts", "/requests", "/logs"}
-	for _, path := range hungry {
-		one(path)
-	}
 	var wg sync.WaitGroup
+	for path := range want {
+		if slices.Contains(hungry, path) {
+			one(path)
+		}
+	}
 	for path := range want {
 		if !slices.Contains(hungry, path) {
 			wg.Go(func() { one(path) })
@@ -220,13 +229,17 @@ func TestRender_PageNeverSettles_IsShownInTime(t *testing.T) {
 	}
 	wg.Wait()
 	if shown, err := w.show("/fine"); err != nil || !strings.Contains(string(shown.HTML), "All is well. ") {
-		t.Errorf("afterwards: %v, %.200s", err, shown.HTML)
+		missing["/fine"] = "All is well. "
 	}
 	// One that has grown is replaced, and none of them brings it down. On a busy
-	// machine one may miss its pulse, and then a page is tried again.
-	if s := w.Stats(); s.Starts > 2+again.Load() {
+	// machine one may miss its pulse, and its pages are among the missing.
+	if s := w.Stats(); s.Starts > 2+int64(len(missing)) {
 		t.Errorf("the browser was started %d times", s.Starts)
 	}
+	if limit > time.Minute && len(missing) > 0 {
+		t.Errorf("not there in time with their text: %v", slices.Sorted(maps.Keys(missing)))
+	}
+	return missing
 }
 
 // Too many requests end their page as soon as they are counted, and not the browser.
