@@ -173,7 +173,7 @@ func slug(i int) string { return fmt.Sprintf("agent%d", i+1) }
 func (f *network) serve(ln net.Listener) {
 	var endpoints sync.WaitGroup
 	defer endpoints.Wait()
-	for {
+	for n := 0; ; n++ {
 		conn, err := ln.Accept()
 		if err != nil {
 			return // closed
@@ -184,8 +184,13 @@ func (f *network) serve(ln net.Listener) {
 				conn.Close() // whoever dialled was killed, or the client reports it
 				return
 			}
+			p.arrival = n
 			f.mu.Lock()
-			f.targets[id] = p // instead of one that an agent reached before it died
+			// An agent that died may have reached the target for the same session, and
+			// its connection may be served later than the next agent's.
+			if before := f.targets[id]; before == nil || before.arrival < n {
+				f.targets[id] = p
+			}
 			f.mu.Unlock()
 			conn.Write(answer) // run notices when it cannot be sent
 			p.run()

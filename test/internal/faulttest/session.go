@@ -37,6 +37,7 @@ type session struct {
 // arrives against the other one's.
 type endpoint struct {
 	conn    net.Conn
+	arrival int // of a target's: how many connections came before
 	script  script
 	in      reader
 	gap     time.Duration
