@@ -88,7 +88,7 @@ func TestCrawl_PageLargeInEachEncoding_IsRead(t *testing.T) {
 func TestCost_FirstLargePage_StaysWithinItsMemory(t *testing.T) {
 	size, limit := 8<<20-6000, bound(t, "a page of 8 MiB, read")+16<<20
 	if raceDetector {
-		size /= 16
+		size /= 64
 	}
 	foreign := strings.Repeat("é", 900)
 	for name, p := range map[string]onePage{

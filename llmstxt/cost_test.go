@@ -380,7 +380,7 @@ func TestCost_LargestDocuments_StayWithinTheirMemory(t *testing.T) {
 			// A part of the size, and still more memory: with the detector a
 			// sync.Pool drops at random what it was given. Make runs this test without
 			// the detector too.
-			size, limit = size/16, 2*limit
+			size, limit = size/64, 2*limit
 		}
 		t.Run(name, func(t *testing.T) {
 			body := d.make(size)

@@ -52,7 +52,7 @@ func section2(w *web) *web {
 func TestText_Files_HoldThePagesWhole(t *testing.T) {
 	for _, layout := range []llmstxt.Layout{llmstxt.Pages, llmstxt.Index} {
 		var first map[string]string
-		for round, workers := range unlessRace([]int{1, 8, 32, 32}, []int{1, 32}) {
+		for round, workers := range unlessRace([]int{1, 8, 32, 32}, []int{32}) {
 			synctest.Test(t, func(t *testing.T) {
 				w := wholeSite()
 				rng := rand.New(rand.NewPCG(uint64(round), 9))

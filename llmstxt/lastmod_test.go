@@ -39,7 +39,7 @@ const week = 7 * 24 * time.Hour
 // sitemaps tell the truth, as exactly as they like: the file is always the one
 // that a crawl without records makes.
 func TestTrustLastmod_TruthfulSitemap_SameFile(t *testing.T) {
-	spared, seeds := 0, unlessRace(uint64(8), 2)
+	spared, seeds := 0, unlessRace(uint64(8), 1)
 	for seed := range seeds {
 		synctest.Test(t, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 7))

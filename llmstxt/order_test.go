@@ -29,7 +29,7 @@ func everyWay(t *testing.T, w *web, url string, o llmstxt.Options) *llmstxt.Craw
 	t.Helper()
 	var first *llmstxt.CrawledSite
 	want := ""
-	for round, workers := range unlessRace([]int{1, 8, 32, 32}, []int{1, 32}) {
+	for round, workers := range unlessRace([]int{1, 8, 32, 32}, []int{32}) {
 		synctest.Test(t, func(t *testing.T) {
 			w := w.clone()
 			rng := rand.New(rand.NewPCG(uint64(round), 7))
