@@ -69,7 +69,7 @@ func newWorld(t testing.TB, pages map[string]http.HandlerFunc, edit ...func(*bro
 		page(rw, r)
 	}))
 	w.exit = exitTo(w.site.Listener.Addr().String())
-	o := browser.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	o := browser.Options{Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	for _, e := range edit {
 		e(&o)
 	}
