@@ -2,6 +2,7 @@ package pathform
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/farwire/farwire/internal/refresh"
@@ -12,12 +13,7 @@ import (
 // "/" and any number of slashes for two (WHATWG URL standard, section 4.4). An
 // address that is neither http nor ws stays as it is: it leads away from HTTP.
 func (r *Request) Rewrite(address string) string {
-	address = strings.Map(func(c rune) rune {
-		if c == '\t' || c == '\n' || c == '\r' {
-			return -1
-		}
-		return c
-	}, address)
+	address = deleteBytes(address, func(c byte) bool { return c == '\t' || c == '\n' || c == '\r' })
 	address = strings.TrimFunc(address, func(c rune) bool { return c <= ' ' })
 	scheme, rest := r.Scheme, address
 	if s, behind, ok := cutScheme(address); ok {
@@ -29,9 +25,13 @@ func (r *Request) Rewrite(address string) string {
 		default:
 			return address
 		}
-		return r.absolute(scheme, strings.TrimLeft(behind, `/\`))
+		// The base's own scheme without two slashes is a relative reference.
+		if s != r.Scheme || beginsAuthority(behind) {
+			return r.absolute(scheme, strings.TrimLeft(behind, `/\`))
+		}
+		rest = behind
 	}
-	if len(rest) > 1 && isSlash(rest[0]) && isSlash(rest[1]) {
+	if beginsAuthority(rest) {
 		return r.absolute(scheme, strings.TrimLeft(rest, `/\`))
 	}
 	base := r.prefix + r.Scheme + "/" + r.Host
@@ -66,12 +66,9 @@ func (r *Request) absolute(scheme, rest string) string {
 	if host, err := url.PathUnescape(authority); err == nil {
 		authority = host
 	}
-	authority = strings.Map(func(c rune) rune {
-		if c == '/' || c == '\\' || c == '?' || c == '#' || c == ';' || c <= ' ' {
-			return -1
-		}
-		return c
-	}, authority)
+	authority = deleteBytes(authority, func(c byte) bool {
+		return c == '/' || c == '\\' || c == '?' || c == '#' || c == ';' || c <= ' '
+	})
 	if authority == "" || strings.Trim(authority, ".") == "" {
 		authority = "invalid"
 	}
@@ -117,6 +114,14 @@ func withoutDots(path string) string {
 	}
 	return "/" + strings.Join(out, "/")
 }
+
+// deleteBytes returns s without the bytes that drop names. It goes by bytes and not by
+// runes, since an address may be in Latin-1, of which no rune can be made.
+func deleteBytes(s string, drop func(byte) bool) string {
+	return string(slices.DeleteFunc([]byte(s), drop))
+}
+
+func beginsAuthority(s string) bool { return len(s) > 1 && isSlash(s[0]) && isSlash(s[1]) }
 
 func isSlash(c byte) bool { return c == '/' || c == '\\' }
 
