@@ -2,6 +2,7 @@ package farwire_test
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -68,6 +69,44 @@ func TestRules_NameChangesItsAddress_JudgedWhereItIsDialled(t *testing.T) {
 				t.Errorf("the name was looked up %d times, want once", r.asked)
 			}
 		})
+	}
+}
+
+// missing is a resolver that knows no name.
+type missing struct{}
+
+func (missing) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
+	return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+}
+
+// A name without an address is forbidden only where its address would have to be
+// allowed: elsewhere the look-up has failed, and a client may try again.
+func TestRules_NameWithoutAddress_RefusedOnlyWhereAddressesAreAllowed(t *testing.T) {
+	const refused, unreachable = `"code":"target_forbidden"`, `"code":"target_unreachable"`
+	exits := map[string]farwire.AgentSelector{
+		"direct":   direct(t, agent.DirectOptions{Slug: "de1", Country: "DE", AllowPrivate: true, Resolver: missing{}}),
+		"enforced": exitBy("", nil, new(dialList)),
+	}
+	for name, c := range map[string]struct {
+		allow, deny []string
+		want        string
+	}{
+		"denied addresses":               {nil, []string{"10.0.0.0/8", "fc00::/7"}, unreachable},
+		"allowed by name":                {[]string{"*.test", "203.0.113.0/24"}, []string{"10.0.0.0/8"}, unreachable},
+		"allowed by address":             {[]string{"203.0.113.0/24"}, nil, refused},
+		"allowed by address, one denied": {[]string{"203.0.113.0/24"}, []string{"203.0.113.9"}, refused},
+		"denied by name":                 {nil, []string{"gone.test", "10.0.0.0/8"}, refused},
+	} {
+		for exit, agents := range exits {
+			t.Run(name+", "+exit, func(t *testing.T) {
+				w := newWorld(t, func(o *farwire.Options) {
+					o.Auth, o.Agents = keyed(t, farwire.Principal{Allow: c.allow, Deny: c.deny}), agents
+				})
+				p := w.open("/ws")
+				p.ask("ws://gone.test/", "")
+				p.wantError(map[string]int{refused: 1008, unreachable: 1011}[c.want], c.want)
+			})
+		}
 	}
 }
 

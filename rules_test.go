@@ -46,7 +46,7 @@ func exitBy(listener string, names map[string][]string, dialled *dialList) agent
 			return new(net.Dialer).DialContext(ctx, network, listener)
 		},
 		Resolve: func(_ context.Context, host string) (addrs []netip.Addr, err error) {
-			for _, a := range names[host] {
+			for _, a := range names[strings.ToLower(strings.TrimSuffix(host, "."))] {
 				addrs = append(addrs, netip.MustParseAddr(a))
 			}
 			if len(addrs) == 0 {

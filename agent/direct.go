@@ -156,8 +156,8 @@ func (d *dialer) dial(ctx context.Context, network, addr string, extra ...Rules)
 	}
 	addrs, err := d.lookup(ctx, lookup, host)
 	switch {
-	case err != nil && reasonOf(err, FaultTarget) == causeNoHost && slices.ContainsFunc(extra, func(r Rules) bool { return !r.empty() }):
-		return nil, refusal{host, refusedRules} // nobody knows whether they allow it
+	case err != nil && reasonOf(err, FaultTarget) == causeNoHost && slices.ContainsFunc(extra, Rules.listsAllowed):
+		return nil, refusal{host, refusedRules} // its address is what would have to be allowed
 	case err != nil:
 		return nil, err
 	}

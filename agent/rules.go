@@ -29,6 +29,10 @@ func (r Rules) empty() bool {
 	return !r.PublicOnly && len(r.Ports) == 0 && len(r.Deny) == 0 && len(r.Allow) == 0
 }
 
+// listsAllowed reports whether a target needs an address that is listed to be allowed.
+// Of a name that has no address all other rules refuse nothing.
+func (r Rules) listsAllowed() bool { return len(r.Allow) > 0 }
+
 func (r Rules) clone() Rules {
 	return Rules{r.PublicOnly, slices.Clone(r.Ports), slices.Clone(r.Deny), slices.Clone(r.Allow)}
 }
@@ -49,7 +53,7 @@ func (r Rules) refuses(a netip.Addr, private bool) bool {
 	within := func(p netip.Prefix) bool { return contains(p, a) }
 	return private && r.PublicOnly ||
 		slices.ContainsFunc(r.Deny, within) ||
-		len(r.Allow) > 0 && !slices.ContainsFunc(r.Allow, within)
+		r.listsAllowed() && !slices.ContainsFunc(r.Allow, within)
 }
 
 // contains is p.Contains(a), for prefixes written as IPv4 in IPv6 as well: the
@@ -89,8 +93,9 @@ func RefusedByRules(err error) bool {
 
 // Enforce returns the exit so that it follows the rules of a context (WithRules),
 // which exits of Direct and of a Pool do by themselves. A name is then resolved
-// through the exit, checked, and dialled by an address that passed; one that
-// cannot be resolved is refused.
+// through the exit, checked, and dialled by an address that passed. One that cannot be
+// resolved is refused where the rules allow listed addresses alone (Allow), or where the
+// exit has no Resolve; else the error of the look-up is the dial's.
 func (e Exit) Enforce() Exit {
 	if e.EnforcesRules || e.DialContext == nil {
 		return e
@@ -152,7 +157,7 @@ func (r Rules) pick(ctx context.Context, network, addr string,
 		addrs = []netip.Addr{a}
 	} else if resolve == nil {
 		return nil, refusal{host, refusedRules}
-	} else if addrs, err = resolve(ctx, host); IsFault(err, FaultTarget) && reasonOf(err, FaultTarget) != causeTimeout {
+	} else if addrs, err = resolve(ctx, host); r.listsAllowed() && IsFault(err, FaultTarget) && reasonOf(err, FaultTarget) != causeTimeout {
 		return nil, refusal{host, refusedRules}
 	} else if err != nil {
 		return nil, err
