@@ -54,7 +54,7 @@ func isHostName(s string) bool {
 func (p *pathFlags) route(g *farwire.Gateway, next http.Handler) http.Handler {
 	path := g.PathForm()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		own := p.PathHost == "" || strings.EqualFold(hostName(r.Host), p.PathHost)
+		own := p.PathHost == "" || strings.EqualFold(strings.TrimSuffix(hostName(r.Host), "."), p.PathHost)
 		switch {
 		case farwire.IsPathForm(r) && own:
 			path.ServeHTTP(w, r)

@@ -25,6 +25,8 @@ func TestPathFlags_PathHost_ServesNothingElse(t *testing.T) {
 		{"to.test", "TO.test:8080", "/to/-/http/a.test/", 401},
 		{"to.test", "to.test", "/", 404},
 		{"to.test", "to.test", "/ws", 404},
+		{"to.test", "To.test.", "/to/-/http/a.test/", 401},
+		{"to.test", "to.test.:8080", "/ws", 404},
 		{"to.test", "gw.test", "/to/-/http/a.test/", 404},
 		{"to.test", "gw.test:80", "/", 418},
 	} {
