@@ -22,6 +22,7 @@ import (
 type said struct {
 	Type          string `json:"type"`
 	Content       string `json:"content"`
+	Reason        string `json:"reason"`
 	Name          string `json:"name"`
 	URL           string `json:"url"`
 	BaseURL       string `json:"base_url"`

@@ -109,7 +109,8 @@ func (e *FetchError) As(target any) bool {
 	if !ok {
 		return false
 	}
-	class, text, short := fault.TargetRefused, e.Detail(), e.Detail()
+	class, text := failure(e.Err)
+	short := text
 	switch known := fault.Of(e.Err); {
 	case known != nil && known.Class == fault.Internal:
 		return false
@@ -137,6 +138,13 @@ func statusText(code int) string {
 
 // detail is for people who may not see what the network looks like from here.
 func detail(err error) string {
+	_, text := failure(err)
+	return text
+}
+
+// failure returns the class of an error of the Client, or of a page's own reason, and
+// what detail says of it.
+func failure(err error) (fault.Class, string) {
 	var (
 		dns     *net.DNSError
 		unknown x509.UnknownAuthorityError
@@ -144,31 +152,38 @@ func detail(err error) string {
 		cert    x509.CertificateInvalidError
 		verify  *tls.CertificateVerificationError
 		record  tls.RecordHeaderError
+		op      *net.OpError
 		timeout net.Error
 		skip    *skipError
 		told    DetailedError
 	)
 	switch {
 	case errors.As(err, &skip):
-		return skip.Detail
+		return fault.TargetRefused, skip.Detail
 	case errors.As(err, &told):
-		return told.Detail()
+		return fault.TargetRefused, told.Detail()
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return "Host not found"
+		return fault.TargetUnreachable, "Host not found"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "Connection timeout"
+		return fault.TargetTimeout, "Connection timeout"
 	case errors.As(err, &dns):
-		return "Host name could not be looked up"
+		return fault.TargetUnreachable, "Host name could not be looked up"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "Connection refused"
+		return fault.TargetUnreachable, "Connection refused"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "Connection lost"
+		return fault.TargetLost, "Connection lost"
 	case errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &cert), errors.As(err, &verify):
-		return "TLS certificate not valid"
-	case errors.As(err, &record):
-		return "Not a TLS server"
+		return fault.TLSFailed, "TLS certificate not valid"
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
+		return fault.TLSFailed, "Not a TLS server"
+	case errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error"): // an alert of crypto/tls
+		return fault.TLSFailed, "TLS handshake failed"
+	case errors.As(err, &op) && op.Op == "dial":
+		return fault.TargetUnreachable, "Connection failed"
+	case errors.As(err, &op):
+		return fault.TargetLost, "Connection lost"
 	}
-	return "Connection failed"
+	return fault.TargetRefused, "Connection failed"
 }
 
 // skipError is a page's own reason to be left out, found on the way.

@@ -23,6 +23,7 @@ func TestDetail_InternalAddress_IsNotNamed(t *testing.T) {
 		"Host name could not be looked up": &net.DNSError{Name: "x", Server: inside, Err: "server misbehaving"},
 		"TLS certificate not valid":        &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}},
 		"Not a TLS server":                 tls.RecordHeaderError{Msg: inside},
+		"TLS handshake failed":             &net.OpError{Op: "remote error", Err: fmt.Errorf("alert of %s", inside)},
 		"Connection failed":                fmt.Errorf("no route to %s", inside),
 		"HTTP 418 I'm a teapot":            &skipError{Reason: SkipStatus, Detail: statusText(418)},
 		"HTTP 799":                         &skipError{Reason: SkipStatus, Detail: statusText(799)},
