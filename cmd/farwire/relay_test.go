@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -253,6 +254,24 @@ func TestRelay_Ping_IsAnswered(t *testing.T) {
 		c.Close(1000, "")
 	})
 	expect(t, relayTo(t, addr, openInput(t)), statusOK, "", "connected through farwire-de1\nclosed: 1000\n")
+}
+
+// Where something answers, the advice is about what is wrong with it.
+func TestRelay_GatewayOverTLS_ErrorSaysWhatToTry(t *testing.T) {
+	secured, plain := httptest.NewUnstartedServer(http.NotFoundHandler()), httptest.NewServer(http.NotFoundHandler())
+	secured.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secured.StartTLS()
+	defer secured.Close()
+	defer plain.Close()
+	for gateway, want := range map[string]string{
+		secured.URL: "SSL_CERT_FILE",
+		strings.Replace(plain.URL, "http:", "wss:", 1): "--gateway as http://HOST",
+	} {
+		status, _, errs := said(t, program(t, "relay", "--gateway", gateway, "--key", "key-of-nobody-0123456789", "ws://echo.farwire.alt"))
+		if status != statusFailed || !strings.Contains(errs, want) || strings.Contains(errs, "serve running") {
+			t.Errorf("%s: %d %s", gateway, status, errs)
+		}
+	}
 }
 
 // An interrupt closes the relay with a close frame.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha1"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -60,7 +61,7 @@ func dialSocket(ctx context.Context, u *url.URL) (*socket, error) {
 	}}).WithContext(ctx)
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
-		return nil, fmt.Errorf("cannot reach the gateway at %s: %w; is farwire serve running there?", u.Host, err)
+		return nil, fmt.Errorf("cannot reach the gateway at %s: %w; %s", u.Host, err, whatToTry(err))
 	}
 	rw, ok := resp.Body.(io.ReadWriteCloser)
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
@@ -73,6 +74,17 @@ func dialSocket(ctx context.Context, u *url.URL) (*socket, error) {
 		return nil, fmt.Errorf("no WebSocket at %s: wrong Sec-WebSocket-Accept", u)
 	}
 	return newSocket(rw), nil
+}
+
+// whatToTry is what makes a gateway answer that could not be reached.
+func whatToTry(err error) string {
+	switch {
+	case errors.As(err, new(*tls.CertificateVerificationError)):
+		return "give a --gateway that its certificate is for, and in SSL_CERT_FILE the certificate of its issuer if the system does not trust it"
+	case errors.As(err, new(tls.RecordHeaderError)), errors.Is(err, http.ErrSchemeMismatch):
+		return "without TLS write --gateway as http://HOST"
+	}
+	return "is farwire serve running there?"
 }
 
 func newSocket(rw io.ReadWriteCloser) *socket {
