@@ -15,11 +15,7 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
-// Which addresses get a number, and in which order.
-
-// window is how many addresses ahead of the next page to decide have a number.
-// It is the same for any number of workers.
-const window = 128
+// Which addresses may get a number, and in which list they wait for it.
 
 // found is where an address was found.
 type found struct {
@@ -137,13 +133,6 @@ func (c *crawler) forget(e *entry) {
 	c.folders[folderOf(e.key)]--
 	c.holding -= len(e.key) + entrySize
 	c.forgot = true
-}
-
-// number puts an entry at the end of the queue.
-func (c *crawler) number(e *entry) {
-	e.numbered, e.asked = true, e.key
-	c.dead.ask(e.asked)
-	c.queue = append(c.queue, e)
 }
 
 // offer puts an address in scope into the frontier, or says why not.
@@ -297,75 +286,6 @@ func (c *crawler) shaped(u *url.URL, f found) (late frontier.Late, as string) {
 		return frontier.Last, ""
 	}
 	return frontier.AtTheEnd, ""
-}
-
-// fillQueue gives numbers to addresses while the window has room for them: to what
-// the base page links to; when that has been decided, to the lists in turns, of
-// each of which a few are under way at a time, so that one that is known early
-// does not fill the window; and when everything else has been decided, to what
-// was put off. Of a folder of which nothing has answered few are under way.
-func (c *crawler) fillQueue() {
-	room := func() bool { return len(c.queue)-c.commit < window && len(c.queue) < c.limit }
-	for room() {
-		e, ok := c.waiting.PeekBase()
-		if !ok || c.commit < len(c.queue) && c.dead.mayHave(e.key) {
-			break
-		}
-		c.waiting.Base()
-		c.take(e)
-		c.afterBase = len(c.queue)
-	}
-	if c.commit < c.afterBase {
-		return
-	}
-	busy := func(l frontier.List) bool { return c.underWay[l] >= c.perList }
-	turns := func() {
-		for room() {
-			e, l, ok := c.waiting.Next(busy)
-			if !ok {
-				return
-			}
-			if c.take(e) {
-				e.list = l
-				c.underWay[l]++
-			}
-		}
-	}
-	turns()
-	for c.commit == len(c.queue) && c.takeOtherVersions() {
-		turns()
-	}
-	if c.commit < len(c.queue) {
-		return
-	}
-	for room() {
-		e, late, ok := c.waiting.NextDeferred()
-		if !ok {
-			return
-		}
-		if late == frontier.Last && !e.numbered {
-			c.number(e)
-		} else if !c.take(e) {
-			continue
-		}
-		if c.dead.mayHave(e.key) {
-			return
-		}
-	}
-}
-
-// take gives an entry its number, unless it has one already or is in a folder that is dead.
-func (c *crawler) take(e *entry) bool {
-	if e.numbered {
-		return false
-	}
-	if c.dead.has(e.key) {
-		e.inDead = true
-		c.waiting.Defer(e, frontier.Last)
-		return false
-	}
-	c.number(e)
-	return true
 }
 
 // withoutTwins are a page's links less the Markdown forms of others among them.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -239,5 +240,52 @@ func TestCrawl_ManyRulesAndLinks_StaysWithinItsTime(t *testing.T) {
 	s := crawl(t, w, "http://docs.test/", llmstxt.Options{MaxPages: 20, Timeout: 20 * time.Second})
 	if d := time.Since(began); d > 42*time.Second || len(s.Pages) == 0 {
 		t.Errorf("%v, %+v", d, s.Stats)
+	}
+}
+
+// What one page of the base page's links leads to is asked for while another has not answered,
+// and its place is behind both.
+func TestCrawl_LinkOfTheBasePageIsSlow_OthersAreFollowed(t *testing.T) {
+	for links := range 3 {
+		synctest.Test(t, func(t *testing.T) {
+			followed, once := make(chan struct{}), sync.Once{}
+			w := &web{pages: map[string]answer{}}
+			var next []string
+			for i := range links + 1 {
+				l := "/part-" + word(i)
+				next = append(next, l)
+				w.pages["http://docs.test"+l] = doc("Part "+word(i), "/more/"+word(i), "/more/again-"+word(i))
+				w.pages["http://docs.test/more/"+word(i)] = doc("More " + word(i))
+				w.pages["http://docs.test/more/again-"+word(i)] = doc("Again " + word(i))
+			}
+			w.pages["http://docs.test/"] = doc("Home", append(next, "/slow")...)
+			w.handler = func(r *http.Request) (answer, bool) {
+				switch {
+				case r.URL.Path == "/slow":
+					select {
+					case <-followed:
+					case <-r.Context().Done():
+						return answer{err: r.Context().Err()}, true
+					}
+					return doc("Slow", "/slow/more"), true
+				case r.URL.Path == "/slow/more":
+					return doc("More of it"), true
+				case strings.HasPrefix(r.URL.Path, "/more/") && !strings.HasSuffix(r.URL.Path, ".md"):
+					once.Do(func() { close(followed) })
+				}
+				return answer{}, false
+			}
+			want := slices.Concat([]string{"/"}, next, []string{"/slow"})
+			for i := range links + 1 {
+				want = append(want, "/more/"+word(i))
+			}
+			want = append(want, "/slow/more")
+			for i := range links + 1 {
+				want = append(want, "/more/again-"+word(i))
+			}
+			if got := urls(crawl(t, w, "http://docs.test/", llmstxt.Options{})); !slices.Equal(got, want) {
+				t.Errorf("%v, want %v", got, want)
+			}
+		})
 	}
 }
