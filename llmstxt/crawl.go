@@ -220,7 +220,9 @@ type crawler struct {
 	titles    map[string]string // of committed pages, by URL
 	generic   map[string]string // hashes of texts without the path that they name, to the first page
 	probe     *result           // of an address that cannot exist
-	probed    bool              // it was asked for
+	probeCame chan struct{}     // closed when that has; nil: it was not asked for
+	probing   tasks             // ask for it
+	probed    bool              // a page was compared with it
 	withdrawn map[string]bool   // addresses that turned out to be no page of their own, by URL
 	alike     map[string]bool   // of committed pages, those like what an address gets that cannot exist, by URL
 	gone      map[string]bool   // addresses that answered 410

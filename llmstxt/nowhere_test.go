@@ -6,7 +6,10 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -88,6 +91,48 @@ func TestCrawl_ShortPagesThatAreThere_Stay(t *testing.T) {
 	crawl(t, w, "http://docs.test/", llmstxt.Options{})
 	if n := probes(w); n != 1 {
 		t.Errorf("an address that cannot exist was asked for %d times, want once", n)
+	}
+}
+
+// What an address gets that cannot exist is asked for once a page has come that is compared
+// with it, while others before that are on their way. Without such a page it is not.
+func TestCrawl_PageInDoubtWaits_NowhereIsAskedMeanwhile(t *testing.T) {
+	long := strings.Repeat("<p>The lid of a kettle keeps the steam in, and the handle of a kettle keeps the hand cool.</p>", 40)
+	for name, c := range map[string]struct {
+		page  answer
+		asked bool
+	}{
+		"title of the base page": {html("<title>Home</title><main><h1>Lids</h1><p>All about /thin and what it holds.</p></main>"), true},
+		"no word of its address": {html("<title>Kwaheri</title><main><h1>Samahani</h1><p>Hakuna kitu hapa kwa sasa, tafadhali rudi nyumbani.</p></main>"), true},
+		"nothing is there":       {html("<title>Search</title><main><h1>Nothing found</h1><p>Try the search in the header, it knows what there is.</p></main>"), true},
+		"a long page":            {html("<title>Home</title><main><h1>Lids</h1>" + long + "</main>"), false},
+		"it forbids to be shown": {html("<title>Home</title><meta name=robots content=noindex><main><h1>Lids</h1><p>All about lids.</p></main>"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				slow := html("<title>Slow</title><main><h1>Slow</h1>" + long + "</main>")
+				asked, once := make(chan struct{}), sync.Once{}
+				w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/slow", "/thin"), "http://docs.test/thin": c.page}}
+				w.handler = func(r *http.Request) (answer, bool) {
+					switch {
+					case strings.Contains(r.URL.Path, "no-such-page"):
+						once.Do(func() { close(asked) })
+					case r.URL.Path == "/slow":
+						select {
+						case <-asked:
+						case <-time.After(10 * time.Second):
+						}
+						return slow, true
+					}
+					return answer{}, false
+				}
+				began := time.Now()
+				s := crawl(t, w, "http://docs.test/", llmstxt.Options{})
+				if waited := time.Since(began) >= 10*time.Second; waited == c.asked || (probes(w) == 1) != c.asked {
+					t.Errorf("asked for %d times, after the page before: %v; %v", probes(w), waited, urls(s))
+				}
+			})
+		})
 	}
 }
 

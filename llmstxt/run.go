@@ -20,6 +20,7 @@ func (c *crawler) run(ctx context.Context) {
 	f := c.newFetchers()
 	defer c.leaveCore()
 	defer f.wg.Wait()
+	defer c.probing.Wait()
 	defer cancel()
 	defer close(f.jobs)
 	for c.missing() > 0 && c.commit < len(c.queue) {
@@ -181,6 +182,7 @@ func (c *crawler) fetchMore(ctx context.Context, f *fetchers) bool {
 			panic(a.panicked)
 		}
 		a.e.res = a.r
+		c.foresee(ctx, a.r)
 		c.hold(a.r)
 		c.texting += a.r.waiting()
 	case err := <-f.done:

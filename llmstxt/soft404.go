@@ -60,7 +60,7 @@ func (c *crawler) answersAll(ctx context.Context, e *entry, r *result) bool {
 			return false
 		}
 	}
-	p := c.nowhere(ctx, e)
+	p := c.nowhere(ctx)
 	if p == nil || p.generic != r.generic {
 		return false
 	}
@@ -85,11 +85,17 @@ func (c *crawler) answersAll(ctx context.Context, e *entry, r *result) bool {
 // for when the page has the title of the base page, and so none of its own, or no word of its
 // own address. One whose address has no words is compared if it was asked for already.
 func (c *crawler) isWhatNothingGets(ctx context.Context, e *entry, r *result) bool {
-	if !r.short || r.unchanged || r.evidence.Title != c.pages[0].Evidence.Title && !(r.foreign && (c.probed || !r.wordless)) || e.fallback != nil || e.form != nil {
+	if !c.isInDoubt(r, c.probed) || e.fallback != nil || e.form != nil {
 		return false
 	}
-	p := c.nowhere(ctx, e)
+	p := c.nowhere(ctx)
 	return p != nil && p.evidence.Canonical != e.key && p.isAlso(r)
+}
+
+// isInDoubt reports a short page that is compared with what an address gets that cannot exist.
+// wordless says that one is whose address has no words.
+func (c *crawler) isInDoubt(r *result, wordless bool) bool {
+	return r.short && !r.unchanged && (r.evidence.Title == c.pages[0].Evidence.Title || r.foreign && (wordless || !r.wordless))
 }
 
 // isAlso reports that two addresses have the same bytes, or the same title and text.
@@ -104,7 +110,7 @@ func (c *crawler) isNowhere(ctx context.Context, e *entry, r *result, first stri
 	if !r.short || r.unchanged || first == c.queue[0].key {
 		return false
 	}
-	p := c.nowhere(ctx, e)
+	p := c.nowhere(ctx)
 	if p == nil || !p.isAlso(r) {
 		return false
 	}
@@ -115,11 +121,15 @@ func (c *crawler) isNowhere(ctx context.Context, e *entry, r *result, first stri
 // nowhere is what the site answers at an address that cannot exist; nil if robots.txt
 // forbids to ask, or if the answer is that of a page which has an address of its own, to which
 // the site leads who is lost. It is asked for once.
-func (c *crawler) nowhere(ctx context.Context, e *entry) *result {
-	if !c.probed {
-		c.probed = true
-		c.probe = c.askNowhere(ctx, e)
+func (c *crawler) nowhere(ctx context.Context) *result {
+	c.probed = true
+	c.askNowhere(ctx)
+	select {
+	case <-c.probeCame:
+	default:
+		c.withoutCore(ctx, func() { <-c.probeCame })
 	}
+	c.probing.Wait()
 	if p := c.probe; p != nil && p.hops > 0 {
 		if t := c.index[p.final.String()]; t != nil && !t.moved {
 			return nil
@@ -128,13 +138,29 @@ func (c *crawler) nowhere(ctx context.Context, e *entry) *result {
 	return c.probe
 }
 
-func (c *crawler) askNowhere(ctx context.Context, e *entry) (r *result) {
-	sum := sha256.Sum256([]byte(c.scope.Dir()))
-	u := weburl.Parse(e.url.Scheme + "://" + e.url.Host + strings.TrimSuffix(c.scope.Dir(), "/") + "/no-such-page-" + hex.EncodeToString(sum[:6]))
-	if u != nil && c.robots.Allowed(u) {
-		c.withoutCore(ctx, func() { r = c.fetchPage(ctx, u, func(to *url.URL) error { return c.allowed(u, to) }, nil) })
+// foresee has asked what an address gets that cannot exist when a page has come that will be
+// compared with it: so nobody waits for that when the turn of the page comes.
+func (c *crawler) foresee(ctx context.Context, r *result) {
+	if r.refused == nil && !r.noindex && !c.pace.IsSlow() && (c.isInDoubt(r, false) || r.generic != "" && (r.named || r.nothing)) {
+		c.askNowhere(ctx)
 	}
-	return r
+}
+
+// askNowhere asks for an address that cannot exist, unless it was asked for. What comes is
+// in probe when probeCame is closed.
+func (c *crawler) askNowhere(ctx context.Context) {
+	if c.probeCame != nil {
+		return
+	}
+	c.probeCame = make(chan struct{})
+	sum := sha256.Sum256([]byte(c.scope.Dir()))
+	u := weburl.Parse(c.scope.Scheme + "://" + c.scope.Host + strings.TrimSuffix(c.scope.Dir(), "/") + "/no-such-page-" + hex.EncodeToString(sum[:6]))
+	c.probing.Go(func() {
+		defer close(c.probeCame)
+		if u != nil && c.robots.Allowed(u) {
+			c.probe = c.fetchPage(ctx, u, func(to *url.URL) error { return c.allowed(u, to) }, nil)
+		}
+	})
 }
 
 // missing is how many pages the result still has room for. Pages that will be withdrawn, as
