@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/farwire/farwire/llmstxt"
 	"github.com/farwire/farwire/llmstxt/internal/share"
@@ -142,8 +143,8 @@ func TestCrawl_PageOfManyLinksIsProbed_CoreIsFree(t *testing.T) {
 			}
 			var b strings.Builder
 			fmt.Fprintf(&b, "<title>Our shop</title><h1>Our shop</h1><p>We have nothing at %s, but ask us about all that we sell.", r.URL.Path)
-			for i := range 150 {
-				fmt.Fprintf(&b, "<a href=/item-%c%c></a>", 'a'+i/26, 'a'+i%26)
+			for i := range 600 {
+				fmt.Fprintf(&b, "<a href=/item-%s></a>", word(i))
 			}
 			return html(b.String()), true
 		}}
@@ -195,4 +196,47 @@ func TestCrawl_CoresAreBusy_WorkersGoOn(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// While the cores read long pages, others are decided, unless they have very many links.
+func TestCrawl_CoresAreBusy_PagesAreDecided(t *testing.T) {
+	for links, decided := range map[int]bool{1: true, 120: true, 280: true, 320: false, 600: false} {
+		synctest.Test(t, func(t *testing.T) {
+			var cores []func()
+			var asked atomic.Int64
+			var further []string
+			for i := range links {
+				further = append(further, "/further-"+word(i))
+			}
+			w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/gone", "/part"), "http://docs.test/part": doc("Part", further...)}}
+			w.handler = func(r *http.Request) (answer, bool) {
+				switch {
+				case r.URL.Path == "/gone":
+					time.Sleep(time.Second) // the other page has been read
+					for release, ok := share.Cores.Try("the test"); ok; release, ok = share.Cores.Try("the test") {
+						cores = append(cores, release)
+					}
+				case strings.HasPrefix(r.URL.Path, "/further-"):
+					asked.Add(1)
+				}
+				return answer{}, false
+			}
+			done := make(chan error)
+			go func() {
+				_, err := llmstxt.Crawl(t.Context(), "http://docs.test/", llmstxt.Options{Client: w.client()})
+				done <- err
+			}()
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			if n := asked.Load(); n > 0 != decided {
+				t.Errorf("%d links: %d pages of them are asked for while the cores are busy", links, n)
+			}
+			for _, release := range cores {
+				release()
+			}
+			if err := <-done; err != nil || links > 0 && asked.Load() == 0 {
+				t.Error(err, asked.Load())
+			}
+		})
+	}
 }

@@ -123,6 +123,11 @@ func (f *fetchers) goOn(panicked error) {
 // hasAnswer reports an entry that can be decided.
 func (e *entry) hasAnswer() bool { return e.res != nil && e.state == queued }
 
+// linksWithoutCore is how many links a page may have that is decided without a core, for each
+// costs some microseconds. A page that is long to read stops no decision on others, and what
+// these lead to is asked for meanwhile.
+const linksWithoutCore = 300
+
 // decideFirst decides the first page of the queue, which has its answer, unless its twins
 // are to be asked for before. It reports false when the crawl is over.
 func (c *crawler) decideFirst(ctx context.Context, f *fetchers, e *entry) bool {
@@ -131,7 +136,7 @@ func (c *crawler) decideFirst(ctx context.Context, f *fetchers, e *entry) bool {
 		f.before(func() { c.askTwins(ctx, late) }, c.holdAgain)
 		return true
 	}
-	if len(e.res.links) > 100 && c.core == nil { // each costs work
+	if len(e.res.links) > linksWithoutCore && c.core == nil {
 		return c.takeCore(ctx, f)
 	}
 	c.commit++
