@@ -32,6 +32,9 @@ func findAffixes(titles []string) affixes {
 	separators := separatorsIn(titles...)
 	for _, t := range titles {
 		for i := range t {
+			if plain.IsLetter(t[i]) {
+				continue // none begins with one
+			}
 			for _, sep := range separators {
 				if i == 0 || !strings.HasPrefix(t[i:], sep) || i+len(sep) == len(t) || bracket(t, i, sep) {
 					continue

@@ -13,15 +13,14 @@ import (
 // generator says.
 func formal(s string) bool {
 	low := strings.ToLower(s)
-	if isLicence(low) || ofGenerator(s) || isWritten(s) {
-		return true
-	}
-	return IsNotice(s)
+	return isLicence(low) || len(s) <= maxNotice && notices.in(low) || ofGenerator(s) || isWritten(s)
 }
 
 // IsNotice reports a text in which a site asks its readers for something, on whatever page: to accept
 // cookies, to use another browser or to take its newsletter. A longer text is about them.
-func IsNotice(s string) bool { return len(s) <= 400 && notices.in(strings.ToLower(s)) }
+func IsNotice(s string) bool { return len(s) <= maxNotice && notices.in(strings.ToLower(s)) }
+
+const maxNotice = 400 // bytes of one
 
 // isCourtesy reports a sentence of the base page that thanks or greets somebody, or only says where
 // to read on.

@@ -183,7 +183,7 @@ func ofGenerator(s string) bool {
 	if by, more, _ := strings.Cut(strings.TrimRight(version, "."), " "); made && makers[strings.ToLower(by)] && ofMaking.MatchString(more) {
 		return true
 	}
-	if madeOn.MatchString(s) && strings.Contains(s, " for ") && (strings.Contains(s, " by") || strings.ContainsAny(s, ":")) {
+	if strings.HasPrefix(s, "Generated on ") && madeOn.MatchString(s) && strings.Contains(s, " for ") && (strings.Contains(s, " by") || strings.ContainsAny(s, ":")) {
 		return true
 	}
 	if strings.HasPrefix(s, "[detail level ") || strings.HasPrefix(s, "Go to the source code of this file") || strings.HasPrefix(s, "This graph shows which files") ||

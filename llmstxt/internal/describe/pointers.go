@@ -21,7 +21,8 @@ func ofSource(s string) bool {
 	if htmlpage.IsMore(s) {
 		return true
 	}
-	if strings.ContainsAny(s, "0123456789") && definedAt.MatchString(s) || madeFrom.MatchString(s) {
+	documentation := strings.Contains(s, "umenta") // in each of the languages
+	if strings.ContainsAny(s, "0123456789") && definedAt.MatchString(s) || documentation && madeFrom.MatchString(s) {
 		return true
 	}
 	return (strings.Contains(s, "()") || strings.Contains(s, "::")) && relates.MatchString(s)
