@@ -366,8 +366,8 @@ func (c *crawler) commitPage(ctx context.Context, e *entry, r *result) {
 	}
 	c.learnVersions(r)
 	c.titles[e.key] = versionless(&r.evidence)
-	c.votes.Add(&r.evidence, r.sentences)
-	c.sentences = append(c.sentences, r.sentences)
+	c.votes.Add(&r.evidence, r.said)
+	c.said = append(c.said, r.said)
 	links := r.links
 	r.links = make([]string, 0, len(links))
 	for _, l := range links {

@@ -67,7 +67,7 @@ var hostileSites = map[string]func(i, n int) describe.Page{
 
 func sitePage(i int, title, text string) describe.Page {
 	e := &htmlpage.Evidence{Title: title, Blocks: []htmlpage.Block{{Kind: htmlpage.Heading, Text: title}, {Kind: htmlpage.Paragraph, Text: text}}, Edges: []string{"Home. Search. Imprint."}}
-	return describe.Page{URL: fmt.Sprint("http://a.test/", i), Depth: min(i, 1), Evidence: e, Sentences: describe.Split(e)}
+	return describe.Page{URL: fmt.Sprint("http://a.test/", i), Depth: min(i, 1), Evidence: e, Said: describe.Split(e)}
 }
 
 func below(p describe.Page, path string) describe.Page {
@@ -94,7 +94,7 @@ func TestCost_HostileSites_IsLinear(t *testing.T) {
 				pages := slices.Grow([]describe.Page(nil), len(b)/page)
 				for i := range len(b) / page {
 					pages = append(pages, make(i, len(b)/page))
-					votes.Add(pages[i].Evidence, pages[i].Sentences)
+					votes.Add(pages[i].Evidence, pages[i].Said)
 				}
 				describe.Site{Limit: 300, Prefix: "/", Votes: votes}.Choose(t.Context(), pages)
 			}

@@ -214,7 +214,7 @@ type crawler struct {
 	holding   int      // bytes of that
 	core      func()   // gives back the core that deciding a page holds; nil: none
 	pages     []Page
-	sentences [][][]string // of the pages' blocks
+	said      [][]describe.Said // by the pages
 	votes     *describe.Votes
 	texts     map[string]string // identities of committed pages, to their URLs
 	titles    map[string]string // of committed pages, by URL
@@ -310,7 +310,7 @@ func (c *crawler) choose(ctx context.Context) *CrawledSite {
 	s := &CrawledSite{Pages: c.pages, Stats: c.stats, Skipped: c.skipped, Lost: c.lost, BaseURL: c.pages[0].URL, Signals: c.signals, descLength: c.DescLength, whole: c.whole}
 	pages := make([]describe.Page, len(s.Pages))
 	for i := range s.Pages {
-		pages[i] = describe.Page{URL: s.Pages[i].URL, Depth: s.Pages[i].Depth, Evidence: &s.Pages[i].Evidence, Sentences: c.sentences[i], Links: s.Pages[i].Links}
+		pages[i] = describe.Page{URL: s.Pages[i].URL, Depth: s.Pages[i].Depth, Evidence: &s.Pages[i].Evidence, Said: c.said[i], Links: s.Pages[i].Links}
 	}
 	s.Title, s.Sections = describe.Site{Limit: c.DescLength, Alias: c.alias, Prefix: c.scope.Prefix, Votes: c.votes}.Choose(ctx, pages)
 	for i, d := range pages {

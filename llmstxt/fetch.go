@@ -13,6 +13,7 @@ import (
 
 	"github.com/farwire/farwire/llmstxt/internal/credentials"
 	"github.com/farwire/farwire/llmstxt/internal/decode"
+	"github.com/farwire/farwire/llmstxt/internal/describe"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/httphead"
 	"github.com/farwire/farwire/llmstxt/internal/notpage"
@@ -53,7 +54,7 @@ type result struct {
 	foreign    bool             // it has no word of its own address
 	wordless   bool             // which has none
 	nothing    bool             // its heading says that it does not exist
-	sentences  [][]string       // of the evidence's blocks
+	said       []describe.Said  // by the evidence's blocks
 	outside    int              // links to the host that are not in scope
 	page       *htmlpage.Page   // until links and addresses are resolved
 	held       int              // bytes of it that the crawl counts

@@ -180,7 +180,7 @@ func (c *crawler) readopt(ctx context.Context, f firstPage) {
 	c.adopt(f.r)
 	for i := range c.pages {
 		if c.pages[i].URL == f.e.key {
-			c.pages[i].Evidence, c.pages[i].Links, c.sentences[i] = f.r.evidence, f.r.links, f.r.sentences
+			c.pages[i].Evidence, c.pages[i].Links, c.said[i] = f.r.evidence, f.r.links, f.r.said
 		}
 	}
 	for _, key := range f.r.alike {
@@ -223,7 +223,7 @@ func (c *crawler) adopt(r *result) {
 	if own.Description == "" {
 		r.evidence.Description = t.evidence.Description
 	}
-	r.sentences, r.generic = t.sentences, ""
+	r.said, r.generic = t.said, ""
 	r.whole = t.whole
 	have := make(map[string]bool, len(r.links))
 	for _, l := range r.links {

@@ -33,9 +33,9 @@ func (r *result) size() int {
 	for _, l := range r.links {
 		n += 16 + len(l)
 	}
-	for _, all := range r.sentences {
-		n += 24
-		for _, s := range all {
+	for _, block := range r.said {
+		n += 32
+		for _, s := range block.Sentences {
 			n += 16 + len(s)
 		}
 	}

@@ -50,11 +50,11 @@ func (c *crawler) leaveForm(ctx context.Context, e *entry, r *result, t *entry) 
 	same := false
 	switch {
 	case t.state == deferred:
-		same = describe.SameWords(&r.evidence, &t.res.evidence, r.sentences, t.res.sentences)
+		same = describe.SameWords(&r.evidence, &t.res.evidence, r.said, t.res.said)
 	case t.state == committed:
 		for i := range c.pages {
 			if c.pages[i].URL == t.key {
-				same = describe.SameWords(&r.evidence, &c.pages[i].Evidence, r.sentences, c.sentences[i])
+				same = describe.SameWords(&r.evidence, &c.pages[i].Evidence, r.said, c.said[i])
 			}
 		}
 	}

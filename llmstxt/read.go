@@ -309,7 +309,7 @@ func (c *crawler) takeEvidence(r *result, p *htmlpage.Page, lang string) {
 			r.evidence.Others = append(r.evidence.Others, d)
 		}
 	}
-	r.sentences = describe.Split(&r.evidence)
+	r.said = describe.Split(&r.evidence)
 }
 
 // parse reads a page, with its addresses as browsers send them.
@@ -326,7 +326,7 @@ func (r *result) keep(prev *Page) {
 	r.unchanged = true
 	r.hash, r.etag, r.modified = prev.Hash, httphead.Short(prev.ETag), httphead.Short(prev.LastModified)
 	r.evidence, r.links = prev.Evidence, slices.Clone(prev.Links)
-	r.sentences = describe.Split(&r.evidence)
+	r.said = describe.Split(&r.evidence)
 }
 
 // notAPage says why something that came with a status of 200 is not a page.

@@ -186,7 +186,7 @@ func (c *crawler) withdraw() {
 	if c.areDead() {
 		maps.Copy(c.withdrawn, c.alike)
 	}
-	pages, sentences := c.pages[:0], c.sentences[:0]
+	pages, said := c.pages[:0], c.said[:0]
 	for i, p := range c.pages {
 		if i > 0 && c.withdrawn[p.URL] {
 			c.skip(p.URL, notFoundAs200)
@@ -199,7 +199,7 @@ func (c *crawler) withdraw() {
 			}
 			break
 		}
-		pages, sentences = append(pages, p), append(sentences, c.sentences[i])
+		pages, said = append(pages, p), append(said, c.said[i])
 	}
-	c.pages, c.sentences = pages, sentences
+	c.pages, c.said = pages, said
 }

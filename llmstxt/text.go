@@ -89,7 +89,7 @@ func (c *crawler) readText(ctx context.Context, r *result, head http.Header, tex
 	r.evidence = Evidence{Version: htmlpage.EvidenceVersion, Need: c.need, Lang: r.language(head, page), Title: page.Title, Blocks: p.Blocks, Anchors: p.Anchors,
 		Description: safetext.Cut(p.Description, 4*c.DescLength), Sum: p.Sum,
 		Code: slices.ContainsFunc(p.Blocks, func(b htmlpage.Block) bool { return b.Kind == htmlpage.Omitted })}
-	r.sentences = describe.Split(&r.evidence)
+	r.said = describe.Split(&r.evidence)
 	if p.Short != "" {
 		r.tellNowhere(p.Short+"\n"+p.Title, p.Blocks)
 	}

@@ -32,9 +32,9 @@ func FuzzChoose(f *testing.F) {
 				for _, line := range strings.Split(body, "\n") {
 					e.Blocks = append(e.Blocks, htmlpage.Block{Kind: htmlpage.Paragraph, Text: line})
 				}
-				sentences := Split(e)
-				votes.Add(e, sentences)
-				pages = append(pages, Page{URL: fmt.Sprintf("http://a.test/d/%d", i), Depth: min(i, 1), Evidence: e, Sentences: sentences})
+				said := Split(e)
+				votes.Add(e, said)
+				pages = append(pages, Page{URL: fmt.Sprintf("http://a.test/d/%d", i), Depth: min(i, 1), Evidence: e, Said: said})
 			}
 			title, sections := Site{Limit: limit, Prefix: "/", Votes: votes}.Choose(t.Context(), pages)
 			return pages, fmt.Sprint(title, sections)

@@ -23,9 +23,9 @@ func site(n int, title func(i int) string, text string) ([]Page, *Votes) {
 		if i == 0 {
 			address = "http://a.test/"
 		}
-		sentences := Split(e)
-		votes.Add(e, sentences)
-		pages[i] = Page{URL: address, Depth: min(i, 1), Evidence: e, Sentences: sentences}
+		said := Split(e)
+		votes.Add(e, said)
+		pages[i] = Page{URL: address, Depth: min(i, 1), Evidence: e, Said: said}
 	}
 	return pages, votes
 }

@@ -13,11 +13,11 @@ import (
 
 // Page is a page of a site: what was read from it, and what is chosen for it.
 type Page struct {
-	URL       string // where it was in the end
-	Depth     int    // clicks from the base page
-	Evidence  *htmlpage.Evidence
-	Sentences [][]string // of its blocks; see Split
-	Links     []string   // in scope, in the page's order
+	URL      string // where it was in the end
+	Depth    int    // clicks from the base page
+	Evidence *htmlpage.Evidence
+	Said     []Said   // its blocks; see Split
+	Links    []string // in scope, in the page's order
 
 	Title     string // its own, without what every title of the site ends or begins with; never empty
 	Excerpt   string // paragraphs apart by a blank line; never empty

@@ -39,17 +39,6 @@ type describer struct {
 	pages int // how many there are
 }
 
-// Split cuts the blocks of a page into sentences.
-func Split(e *htmlpage.Evidence) [][]string {
-	split := make([][]string, len(e.Blocks))
-	for i, b := range e.Blocks {
-		if b.Kind != htmlpage.Omitted {
-			split[i] = plain.Sentences(b.Text)
-		}
-	}
-	return split
-}
-
 // newDescriber has the pages' votes counted.
 func newDescriber(pages []Page, limit int, votes *Votes) *describer {
 	d := &describer{limit: limit, descs: map[string]int{}, forms: map[string]int{}, links: map[string]int{}, votes: &votes.count, base: &pages[0], pages: len(pages)}
@@ -82,7 +71,9 @@ type piece struct {
 
 // excerpt is the page's own words, at most d.limit characters, never empty.
 func (d *describer) excerpt(p *Page) string {
-	pieces := d.prose(p, func(s string) bool { return d.votes.boilerplate(s) || formal(s) || d.isCourtesy(p, s) })
+	pieces := d.prose(p, func(i int, s string) bool {
+		return d.votes.boilerplate(s) || p.Said[i].formal && formal(s) || d.isCourtesy(p, s)
+	})
 	if !slices.ContainsFunc(pieces, func(p piece) bool { return !cutOff(p.text) }) {
 		pieces = nil // teasers of other pages
 	}
@@ -90,8 +81,8 @@ func (d *describer) excerpt(p *Page) string {
 		if len(pieces) == 0 {
 			// Pages that a template wrote say the same of different things. A page may be
 			// about a licence; a site is not.
-			pieces = d.prose(p, func(s string) bool {
-				return drop(s) || ofGenerator(s) || p == d.base && formal(s) || d.isCourtesy(p, s)
+			pieces = d.prose(p, func(i int, s string) bool {
+				return drop(s) || ofGenerator(s) || p == d.base && p.Said[i].formal && formal(s) || d.isCourtesy(p, s)
 			})
 		}
 	}
@@ -135,15 +126,14 @@ func (d *describer) excerpt(p *Page) string {
 type proseReader struct {
 	d    *describer
 	page *Page
-	drop func(string) bool
+	drop func(block int, sentence string) bool
 
-	prose      []bool // of isProse, by block
-	beginning  int    // the block with which the page begins, if it may be taken though it is short; else -1
-	paragraphs bool   // the page has some that may be taken
-	noted      bool   // and these are not only notes
-	begun      bool   // what goes on with a sentence before it may be taken too
-	teasing    bool   // the page has the beginnings of others
-	listed     bool   // the items being read follow a sentence that leads to them
+	beginning  int  // the block with which the page begins, if it may be taken though it is short; else -1
+	paragraphs bool // the page has some that may be taken
+	noted      bool // and these are not only notes
+	begun      bool // what goes on with a sentence before it may be taken too
+	teasing    bool // the page has the beginnings of others
+	listed     bool // the items being read follow a sentence that leads to them
 
 	out  []piece
 	said map[string]bool
@@ -151,22 +141,19 @@ type proseReader struct {
 }
 
 // prose picks the sentences that may stand in an excerpt, in the page's order.
-func (d *describer) prose(p *Page, drop func(string) bool) []piece {
+func (d *describer) prose(p *Page, drop func(block int, sentence string) bool) []piece {
 	if p != d.base && listsNames(p) {
 		return nil
 	}
 	blocks := p.Evidence.Blocks
 	r := &proseReader{d: d, page: p, drop: drop, said: map[string]bool{}, teasing: isTeaserList(blocks), beginning: -1}
-	for _, b := range blocks {
-		r.prose = append(r.prose, isProse(b))
-	}
 	if p != d.base {
 		if r.beginning = manName(blocks); r.beginning < 0 {
 			r.beginning = beginning(p)
 		}
 	}
 	for i, b := range blocks {
-		if b.Kind == htmlpage.Paragraph && r.prose[i] && !p.quotes(i) && !all(p.Sentences[i], drop) {
+		if b.Kind == htmlpage.Paragraph && p.Said[i].prose && !p.quotes(i) && !all(p.Said[i].Sentences, func(s string) bool { return drop(i, s) }) {
 			r.paragraphs = true
 			if r.noted = !isNote(b); r.noted {
 				break
@@ -175,18 +162,18 @@ func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 	}
 	// What goes on with a sentence that led to code says little without it.
 	r.begun = !r.paragraphs || !r.has(func(i int) bool {
-		return blocks[i].Kind == htmlpage.Paragraph && r.prose[i] && !lowerCase(blocks[i].Text)
+		return blocks[i].Kind == htmlpage.Paragraph && p.Said[i].prose && !lowerCase(blocks[i].Text)
 	})
 	// A motto is about the page only if nothing else is.
 	own := r.has(func(i int) bool {
-		return (blocks[i].Kind == htmlpage.Paragraph || blocks[i].Kind == htmlpage.Cell) && r.prose[i] && !motto(blocks[i].Text)
+		return (blocks[i].Kind == htmlpage.Paragraph || blocks[i].Kind == htmlpage.Cell) && p.Said[i].prose && !motto(blocks[i].Text)
 	})
 	titleKey := plain.Key(p.Title)
 	for i := range blocks {
 		if r.size > 4*d.limit {
 			break
 		}
-		if b := blocks[i]; b.Kind == htmlpage.Cell && own && motto(b.Text) || b.Kind == htmlpage.Paragraph && (own && motto(b.Text) || p == d.base && (saysNothing(b.Text, p.Title) || len(r.out) == 0 && adds(p.Sentences[i]))) || !r.takes(i) {
+		if b := blocks[i]; b.Kind == htmlpage.Cell && own && motto(b.Text) || b.Kind == htmlpage.Paragraph && (own && motto(b.Text) || p == d.base && (saysNothing(b.Text, p.Title) || len(r.out) == 0 && adds(p.Said[i].Sentences))) || !r.takes(i) {
 			continue
 		}
 		if text := blocks[i].Text; !plain.KeyIs(text, "") && !plain.KeyIs(text, titleKey) {
@@ -209,7 +196,7 @@ func (r *proseReader) has(those func(i int) bool) bool {
 // takes reports whether a block may stand in an excerpt.
 func (r *proseReader) takes(i int) bool {
 	blocks := r.page.Evidence.Blocks
-	b := blocks[i]
+	b, prose := blocks[i], r.page.Said[i].prose
 	if r.teasing && cutOff(b.Text) || r.page.quotes(i) {
 		return false // what another page says
 	}
@@ -220,7 +207,7 @@ func (r *proseReader) takes(i int) bool {
 	case htmlpage.Omitted, htmlpage.Heading, htmlpage.Title, htmlpage.Term:
 		return false
 	case htmlpage.Cell:
-		return !r.paragraphs && r.prose[i]
+		return !r.paragraphs && prose
 	case htmlpage.Item, htmlpage.Definition:
 		// Before the first paragraph a list is navigation, later it belongs to
 		// what stands above it.
@@ -229,23 +216,23 @@ func (r *proseReader) takes(i int) bool {
 		if r.paragraphs {
 			return r.listed || n > 0 && b.Links <= 60
 		}
-		return r.listed || r.prose[i]
+		return r.listed || prose
 	}
-	return (r.prose[i] || i == r.beginning) && (r.begun || !continues(blocks, i))
+	return (prose || i == r.beginning) && (r.begun || !continues(blocks, i))
 }
 
 // read takes the sentences of a block.
 func (r *proseReader) read(i int) {
 	blocks := r.page.Evidence.Blocks
 	first, gap := true, ""
-	for _, s := range r.page.Sentences[i] {
+	for _, s := range r.page.Said[i].Sentences {
 		before := gap
 		gap = ""
 		if strings.TrimRightFunc(s, unicode.IsSpace) != s {
 			gap = " " // not every script has one between sentences
 		}
 		t := strings.TrimSpace(s)
-		if t == "" || first && !strings.ContainsFunc(t, unicode.IsLetter) || r.said[t] || r.drop(t) || first && isLabel(t) || pointsAt(t, blocks, i) {
+		if t == "" || first && !strings.ContainsFunc(t, unicode.IsLetter) || r.said[t] || r.drop(i, t) || first && isLabel(t) || pointsAt(t, blocks, i) {
 			continue
 		}
 		r.said[t] = true

@@ -100,7 +100,7 @@ func (d *describer) define(p *Page, title string) {
 		if i == maxDefined {
 			return
 		}
-		if b.Kind != htmlpage.Paragraph || !isProse(b) || p.quotes(i) || len(p.Sentences[i]) == 0 || !definition(p.Sentences[i][0], name) || d.votes.boilerplate(p.Sentences[i][0]) {
+		if b.Kind != htmlpage.Paragraph || !isProse(b) || p.quotes(i) || len(p.Said[i].Sentences) == 0 || !definition(p.Said[i].Sentences[0], name) || d.votes.boilerplate(p.Said[i].Sentences[0]) {
 			continue
 		}
 		p.Note = plain.Cut(b.Text, min(NoteLength, d.limit))

@@ -247,7 +247,7 @@ func (d *describer) subtitle(p *Page) string {
 			}
 			t := blocks[i+1].Text
 			if blocks[i+1].Kind == htmlpage.Paragraph && blocks[i+1].Links == 0 && !p.quotes(i+1) && worth(t) && wordy(t) && !names(t) && !areData(t) && !isNote(blocks[i+1]) && !leads(t) &&
-				!isLabel(t) && !formal(t) && !d.isCourtesy(p, p.Sentences[i+1][0]) && !motto(t) && !saysNothing(t, p.Title) && !all(p.Sentences[i+1], d.votes.repeated) && plain.Key(t) != plain.Key(p.Title) {
+				!isLabel(t) && !formal(t) && !d.isCourtesy(p, p.Said[i+1].Sentences[0]) && !motto(t) && !saysNothing(t, p.Title) && !all(p.Said[i+1].Sentences, d.votes.repeated) && plain.Key(t) != plain.Key(p.Title) {
 				return asSentence(t)
 			}
 			break

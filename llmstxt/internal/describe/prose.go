@@ -36,7 +36,7 @@ func beginning(p *Page) int {
 	if i < 1 || blocks[i].Kind != htmlpage.Paragraph || blocks[i].Links > 50 {
 		return -1
 	}
-	if isProse(blocks[i]) && all(p.Sentences[i], isWhole) {
+	if isProse(blocks[i]) && all(p.Said[i].Sentences, isWhole) {
 		return -1
 	}
 	s := blocks[i].Text

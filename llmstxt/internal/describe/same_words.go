@@ -10,7 +10,7 @@ import (
 // SameWords reports two pages that are forms of one: with the same heading, or where one has
 // none with the title of the one in that of the other, and with half of the sentences of the
 // shorter one in both. Without sentences the same heading is enough.
-func SameWords(a, b *htmlpage.Evidence, ofA, ofB [][]string) bool {
+func SameWords(a, b *htmlpage.Evidence, ofA, ofB []Said) bool {
 	x, y := plain.Key(heading(a)), plain.Key(heading(b))
 	headed := x != "" && y != ""
 	if headed && x != y {
@@ -33,10 +33,10 @@ func SameWords(a, b *htmlpage.Evidence, ofA, ofB [][]string) bool {
 }
 
 // saidIn is the set of the sentences of blocks.
-func saidIn(blocks [][]string) map[string]bool {
+func saidIn(blocks []Said) map[string]bool {
 	set := map[string]bool{}
-	for _, sentences := range blocks {
-		for _, s := range sentences {
+	for _, block := range blocks {
+		for _, s := range block.Sentences {
 			if key := plain.Key(s); key != "" {
 				set[key] = true
 			}

@@ -41,11 +41,11 @@ func NewVotes() *Votes {
 }
 
 // Add lets a page vote.
-func (v *Votes) Add(e *htmlpage.Evidence, sentences [][]string) {
+func (v *Votes) Add(e *htmlpage.Evidence, said []Said) {
 	v.pages++
 	v.count.left = maxRuns
-	for _, block := range sentences {
-		for _, s := range block {
+	for _, block := range said {
+		for _, s := range block.Sentences {
 			v.count.cast(s, v.pages)
 		}
 	}

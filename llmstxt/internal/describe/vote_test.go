@@ -11,7 +11,7 @@ import (
 )
 
 // said is a page of n words that no other page has, in sentences.
-func said(page, n int) [][]string {
+func said(page, n int) []Said {
 	var sentences []string
 	var b strings.Builder
 	for i := range n {
@@ -21,7 +21,7 @@ func said(page, n int) [][]string {
 			b.Reset()
 		}
 	}
-	return [][]string{append(sentences, b.String())}
+	return []Said{{Sentences: append(sentences, b.String())}}
 }
 
 // Of a page 3000 runs of words count and of a site about a million, in the memory that
@@ -50,7 +50,7 @@ func TestVotes_ManyWords_AreBounded(t *testing.T) {
 	// What is known still counts.
 	v.Add(&htmlpage.Evidence{}, said(0, 10_000))
 	v.count.need = 2
-	if !v.count.boilerplate(said(0, 400)[0][0]) || v.count.boilerplate("other words that stand on no page at all") {
+	if !v.count.boilerplate(said(0, 400)[0].Sentences[0]) || v.count.boilerplate("other words that stand on no page at all") {
 		t.Error("a sentence of two pages is not known to be repeated, or another is")
 	}
 	runtime.KeepAlive(v)
