@@ -240,7 +240,11 @@ func (w *walker) known(n *html.Node) {
 	case atom.Button, atom.Input, atom.Label:
 		w.asked()
 	case atom.Script, atom.Style, atom.Noscript, atom.Svg, atom.Math, atom.Select, atom.Img,
-		atom.Iframe, atom.Object, atom.Audio, atom.Video, atom.Canvas, atom.Link, atom.Meta:
+		atom.Iframe, atom.Audio, atom.Video, atom.Canvas, atom.Link, atom.Meta:
+	case atom.Object:
+		if len(n.Attr) == 0 { // "Iterator<Object>": it embeds nothing, and nothing ends it
+			w.children(n)
+		}
 	case atom.Template:
 		if attr(n, "shadowrootmode") != "" || isContent(attr(n, "slot")) {
 			w.block(n, "")

@@ -337,7 +337,7 @@ func (m *marker) hide(tag atom.Atom, closed bool) bool {
 }
 
 func (m *marker) skipping(tag atom.Atom, closed bool) {
-	if !closed {
+	if !closed && !m.isType(tag) {
 		m.skip, m.depth = tag, 1
 	}
 }

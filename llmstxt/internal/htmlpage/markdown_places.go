@@ -242,3 +242,9 @@ func (m *marker) writeRule() {
 		m.wasItem, m.together = false, false
 	}
 }
+
+// isType reports the start tag of an <object> that embeds nothing, and that nothing ends: the type in
+// "Iterator<Object>". A browser shows what follows.
+func (m *marker) isType(tag atom.Atom) bool {
+	return tag == atom.Object && m.pos-m.lexer.start == len("<object>")
+}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 )
 
 // Signs of notes and the notes, as generators write them, stay together; the way back goes.
@@ -206,5 +208,30 @@ func TestMarkdown_PicturesOfFormulas_AreTeX(t *testing.T) {
 	})
 	if got := markdown(t, "<title>x</title><main><p>"+strings.Repeat("<a href=#x class=footnote>1</a>", 3)); got != "[1][1][1]\n" {
 		t.Errorf("three signs: %q", got)
+	}
+}
+
+// The types in Javadoc's "Iterator<Object>" are tags that nothing ends; what follows is on the page.
+func TestRead_ObjectsThatEmbedNothing_HideNothing(t *testing.T) {
+	const rest = "<p>The lid of the kettle is named by its key.</p>"
+	for page, want := range map[string]string{
+		"<dl><dt>Returns:</dt><dd>Iterator<Object></dd></dl>" + rest:                                "**Returns:**\n\nIterator\n\nThe lid of the kettle is named by its key.\n",
+		"<p>Pots are a Map<String,<OBJECT>>.</p>" + rest:                                            "Pots are a Map>.\n\nThe lid of the kettle is named by its key.\n",
+		"<object>" + rest + "</object><p>More.</p>":                                                 "The lid of the kettle is named by its key.\n\nMore.\n",
+		"<object data=pot.svg type='image/svg+xml'><p>Your browser has no SVG.</p></object>" + rest: "The lid of the kettle is named by its key.\n",
+		"<object classid=pot><param name=a value=b>No pots.</object>" + rest:                        "The lid of the kettle is named by its key.\n",
+	} {
+		page = "<title>Pots</title><main><h1>Pots</h1>" + page + "</main>"
+		if got := strings.TrimPrefix(markdown(t, page), "# Pots\n\n"); got != want {
+			t.Errorf("%s:\n%q, want\n%q", page, got, want)
+		}
+		read, err := htmlpage.Parse(t.Context(), []byte(page), 1500)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks, _ := read.Blocks("")
+		if said := fmt.Sprint(blocks); !strings.Contains(said, "named by its key") || strings.Contains(said, "SVG") {
+			t.Errorf("%s: %s", page, said)
+		}
 	}
 }
