@@ -1,6 +1,7 @@
 package htmlpage
 
 import (
+	"bytes"
 	"encoding/json"
 	"html"
 	"path"
@@ -15,6 +16,9 @@ import (
 //
 //	var menudata={children:[{text:"Classes",url:"annotated.html",children:[ … ]} … ]}
 //	var NAVTREE = [ [ "Kettle", "index.html", [ [ "Classes", "annotated.html", [ … ] ] … ] ] ];
+//	var NAVTREEINDEX = [ "annotated.html", "kettle_8h.html", … ];
+//
+// The second list of the latter has addresses without names.
 
 // MaxMenuScript is how many bytes of such a script are read.
 const MaxMenuScript = 512 << 10
@@ -33,6 +37,9 @@ var menuEntry = regexp.MustCompile(`\{\s*text:\s*("(?:[^"\\]|\\.)*"),\s*url:\s*(
 func ReadMenuScript(script []byte) []Link {
 	if len(script) > MaxMenuScript {
 		script = script[:MaxMenuScript]
+	}
+	if i := bytes.Index(script, []byte("NAVTREEINDEX")); i >= 0 {
+		script = script[:i]
 	}
 	var links []Link
 	seen := map[string]bool{}

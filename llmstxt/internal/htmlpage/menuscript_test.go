@@ -20,3 +20,18 @@ func FuzzMenuScript(f *testing.F) {
 		}
 	})
 }
+
+// The list of a tree's pages that follows the menu has addresses that are no names.
+func TestReadMenuScript_ListOfAddresses_NamesNothing(t *testing.T) {
+	for _, first := range []string{"annotated.html", "lid_8h.html", "a00010.htm#a1"} {
+		script := "var NAVTREE =\n[\n  [ \"Kettle\", \"index.html\", [\n    [ \"Lids\", \"annotated.html\", [\n      [ \"Files\", null, [\n        [ \"All\", \"files.html\", \"files\" ]\n] ] ] ] ] ]\n];\n\n" +
+			"var NAVTREEINDEX =\n[\n\"" + first + "\",\n\"pot_8h.html#ab\",\n\"spout_8h.html\"\n];\n"
+		var got []string
+		for _, l := range ReadMenuScript([]byte(script)) {
+			got = append(got, l.Name+" "+l.Href)
+		}
+		if want := "Kettle index.html, Lids annotated.html, All files.html"; strings.Join(got, ", ") != want {
+			t.Errorf("%s: %q, want %s", first, got, want)
+		}
+	}
+}
