@@ -173,7 +173,7 @@ func (m *marker) start(tag atom.Atom) {
 	}
 	switch tag {
 	case 0, atom.Span, atom.Wbr, atom.Font, atom.Abbr, atom.Cite, atom.U, atom.Small, atom.Big, atom.Sub:
-		if tag == atom.Span && m.lexer.start == m.spanEnd && m.code == 0 && !joinsName(m.line) && beginsText(m.line, m.page[m.pos:]) {
+		if tag == atom.Span && m.code == 0 && !closed && m.beginsSpan() {
 			m.gap = true // another text
 		}
 		if tag == atom.Span || tag == 0 {

@@ -113,12 +113,15 @@ func TestMarkdown_NameOfANote_StandsAboveIt(t *testing.T) {
 // Words in <span> elements beside each other that begin anew are not one.
 func TestMarkdown_SpansBesideEachOther_StandApart(t *testing.T) {
 	wantMarkdown(t, map[string]string{
-		"<h1><span class=name>Kettle</span><span class=text>Water that is hot</span></h1>":        "# Kettle Water that is hot\n",
-		"<p><span>Guides</span><span>Answers</span>":                                              "Guides Answers\n",
-		"<p><span>System</span><span>.</span><span>Pot</span> <span>tea::</span><span>Pot</span>": "System.Pot tea::Pot\n",
-		"<p><span>Tea</span><span>pot</span> and <span>T</span><span>EA</span>":                   "Teapot and TEA\n",
-		"<p><code><span>new</span><span>Pot</span></code>":                                        "`newPot`\n",
-		"<pre><span>new</span><span>Pot</span></pre>":                                             "```\nnewPot\n```\n",
+		"<h1><span class=name>Kettle</span><span class=text>Water that is hot</span></h1>":                             "# Kettle Water that is hot\n",
+		"<p><span>Guides</span><span>Answers</span>":                                                                   "Guides Answers\n",
+		"<p><span>System</span><span>.</span><span>Pot</span> <span>tea::</span><span>Pot</span>":                      "System.Pot tea::Pot\n",
+		"<p><span>Tea</span><span>pot</span> and <span>T</span><span>EA</span>":                                        "Teapot and TEA\n",
+		"<p><code><span>new</span><span>Pot</span></code>":                                                             "`newPot`\n",
+		"<pre><span>new</span><span>Pot</span></pre>":                                                                  "```\nnewPot\n```\n",
+		"<dl><dt><strong>lid</strong><span class=classifier><a href=c><code>Cover</code></a></span><dd>Of it.</dl>":    "**lid** [`Cover`](http://a.test/c)\n\nOf it.\n",
+		"<dl><dt>lid<span class=classifier>cover, optional</span><dd>Of it.</dl>":                                      "**lid cover, optional**\n\nOf it.\n",
+		"<dl><dt>lid <span class='classifier-delimiter'>:</span> <span class='classifier'>cover</span><dd>Of it.</dl>": "**lid : cover**\n\nOf it.\n",
 	})
 }
 

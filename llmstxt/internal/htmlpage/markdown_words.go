@@ -146,3 +146,12 @@ func (m *marker) struck() bool {
 	}
 	return false
 }
+
+// beginsSpan reports a <span>, whose start tag was just read, with another text than what stands right
+// before it.
+func (m *marker) beginsSpan() bool {
+	if bytes.Contains(m.bytes(), []byte("classifier")) && isClassifier(m.attrs("class")[0]) {
+		return true
+	}
+	return m.lexer.start == m.spanEnd && !joinsName(m.line) && beginsText(m.line, m.page[m.pos:])
+}

@@ -172,9 +172,16 @@ func namesColumns(row *html.Node) bool {
 	return names > 1
 }
 
+// isClassifier reports the type of a term, from which its style parts it: "lid" and "Cover" of Sphinx's
+// "<dt>lid<span class=classifier>Cover</span>".
+func isClassifier(class string) bool { return class == "classifier" }
+
 // partsWords reports a <span> right behind another that begins another text: "Guides" and
 // "Answers to questions" of a card.
 func partsWords(before []byte, n *html.Node) bool {
+	if n.DataAtom == atom.Span && isClassifier(attr(n, "class")) {
+		return true
+	}
 	if n.DataAtom != atom.Span || n.PrevSibling == nil || n.PrevSibling.DataAtom != atom.Span {
 		return false
 	}
