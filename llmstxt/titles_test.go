@@ -67,6 +67,24 @@ func TestTitles_PartOfTheSiteInMost_AllLoseTheSitesName(t *testing.T) {
 	}
 }
 
+// So do they where the base page has a title of its own.
+func TestTitles_EndOfMostHasTheSitesName_AllLoseIt(t *testing.T) {
+	for _, c := range []struct{ base, form, part string }{
+		{"Welcome to Oven’s documentation! — Oven 2.8", "%s — Oven 2.8", "%s – Package — Oven 2.8"},
+		{"Start | Oven 2.8", "%s | Oven 2.8", "%s | Manual | Oven 2.8"},
+		{"Oven 2.8: Start", "Oven 2.8: %s", "Oven 2.8: Manual: %s"},
+	} {
+		titles := []string{fmt.Sprintf(c.form, "Installing"), fmt.Sprintf(c.form, "Questions")}
+		for _, own := range []string{"Doors", "Lids", "Fire", "Smoke", "Ashes"} {
+			titles = append(titles, fmt.Sprintf(c.part, own))
+		}
+		s := everyWay(t, titled(c.base, "Welcome", "", titles...), "http://docs.test/", llmstxt.Options{})
+		if got, want := titlesOf(s), "Oven 2.8: Installing, Questions, Doors, Lids, Fire, Smoke, Ashes"; got != want {
+			t.Errorf("%s: %q, want %q", c.base, got, want)
+		}
+	}
+}
+
 // A program that many sites are made with puts its own name behind theirs.
 func TestTitles_NameOfTheProgramBehindTheSites_SiteIsNamed(t *testing.T) {
 	for base, want := range map[string]string{"Tea Pots - Confluence": "Tea Pots", "Tea Pots Home - Tea Pots - Confluence": "Tea Pots", "Home - Tea Pots - Confluence": "Tea Pots", "Tea Pot Manual - Tea Pots - Confluence": "Tea Pot Manual"} {

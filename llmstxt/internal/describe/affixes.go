@@ -82,11 +82,33 @@ func findAffixes(titles []string) affixes {
 			a.suffix, a.whole, a.outer = cmp.Or(a.suffix, whole), titles[0], whole
 		}
 	}
+	if a.outer == "" {
+		a.outer = cmp.Or(outerPart(a.suffix, suffixes, separators), outerPart(a.prefix, prefixes, separators))
+	}
 	// "Tea: All of It: Tea: All of It", as gtk-doc writes before "Pots: Tea: All of It".
 	if own := a.own(titles[0]); a.whole == "" && own != titles[0] && (own == trimSeparator(a.suffix) || own == trimSeparator(a.prefix)) {
 		a.whole = own
 	}
 	return a
+}
+
+// outerPart is the end or the beginning of what most titles have in common that yet more titles have: " — Tea 9"
+// of " – Package — Tea 9"; "" without one. count has those of all titles.
+func outerPart(common string, count map[string]int, separators []string) string {
+	best := ""
+	for i := range common {
+		for _, sep := range separators {
+			if i == 0 || !strings.HasPrefix(common[i:], sep) {
+				continue
+			}
+			for _, part := range []string{common[i:], common[:i+len(sep)]} {
+				if n := count[part]; part != common && n > count[common] && n > count[best] {
+					best = part
+				}
+			}
+		}
+	}
+	return best
 }
 
 // inBrackets reports the end of a title that stands in brackets: "Install [Kettle Wiki]".
