@@ -13,6 +13,7 @@ import (
 func TestExcerpt_GeneratedData_IsNotTaken(t *testing.T) {
 	for _, said := range []string{
 		"declaration: package: org.example.tea", "tree: package: org.example", "use: package: org.example, class: Pot",
+		"declaration: package: a.b, annotation type: Pot", "declaration: module: tea, package: a.b, enum class: Pot", "use: package: a.b, record class: Pot",
 		"module: tea, version: 1.2", "use: package: a.b, class: Pots, interface: Lid.",
 	} {
 		p := one(t, "<title>Pot</title><meta name=description content='"+said+"'><main><h1>Pot</h1><p>"+gadget+"</p></main>", llmstxt.Options{})
@@ -20,7 +21,7 @@ func TestExcerpt_GeneratedData_IsNotTaken(t *testing.T) {
 			t.Errorf("%s: %q, note %q", said, p.Excerpt, p.Note)
 		}
 	}
-	for _, said := range []string{"Tea: how it is made", "Guide: pots, lids and cups", "Everything about tea, class by class"} {
+	for _, said := range []string{"Tea: how it is made", "Tea pots: clay, their lids: cork", "Guide: pots, lids and cups", "Everything about tea, class by class"} {
 		if p := one(t, "<title>Pot</title><meta name=description content='"+said+"'><main><h1>Pot</h1><p>"+gadget+"</p></main>", llmstxt.Options{}); p.Note != said+"." {
 			t.Errorf("%q, want %q", p.Note, said)
 		}

@@ -107,10 +107,15 @@ var placeholders = plain.Set(`descriptionwillgointoametataginhead websitecreated
 	justanotherwordpresssite avitepresssite avuepresssite builtwithdocusaurus`)
 
 // labelled reports data with their names, as a generator writes them:
-// "declaration: package: org.example, class: Box".
+// "declaration: package: org.example, enum class: Box".
 func labelled(desc string) bool {
+	first := true
 	for part := range strings.SplitSeq(strings.TrimSuffix(desc, "."), ", ") {
-		if name, value, ok := strings.Cut(part, ": "); !ok || strings.Contains(name, " ") || strings.Count(value, " ") > strings.Count(value, ": ") {
+		name, value, ok := strings.Cut(part, ": ")
+		if kind, what, more := strings.Cut(name, " "); more && !first && lowerCase(kind) && lowerCase(what) {
+			name = kind
+		}
+		if first = false; !ok || strings.Contains(name, " ") || strings.Count(value, " ") > strings.Count(value, ": ") {
 			return false
 		}
 	}
