@@ -117,7 +117,7 @@ var ofFolder = regexp.MustCompile(`^(?i)(?:index of|directory listing for|listin
 var kinds = plain.Set("manual guide userguide usermanual usersguide reference referencemanual handbook tutorial help api apireference apidocumentation apidocs")
 
 // generated are the titles that generators of documentation give a base page.
-var generated = plain.Set("jsdoc jsdochome rdocdocumentation swaggerui redoc javadoc phpdocumentor generateddocumentation doxygen doxygendocumentation")
+var generated = plain.Set("jsdoc jsdochome rdocdocumentation swaggerui redoc javadoc phpdocumentor generateddocumentation doxygen doxygendocumentation myproject myprojectdocumentation")
 
 // hosts are programs that put their own name behind that of each site.
 var hosts = plain.Set("confluence")

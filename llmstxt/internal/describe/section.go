@@ -231,7 +231,7 @@ func byNav(pages []Page, index map[string]int, _ string) []string {
 // stands for it.
 func byPath(pages []Page, index map[string]int, prefix string) []string {
 	keys := make([]string, len(pages))
-	names := map[string]string{}
+	names, inside := map[string]string{}, map[string][]string{}
 	dir, single := branching(pages, prefix[:strings.LastIndexByte(prefix, '/')+1])
 	if single {
 		return keys
@@ -261,6 +261,8 @@ func byPath(pages []Page, index map[string]int, prefix string) []string {
 		}
 		if below == "" || isIndex(below) || below == "package-summary.html" {
 			names[seg] = pages[i].Title
+		} else if ofPackage(pages[i].Title, u.Path) {
+			inside[seg] = append(inside[seg], pages[i].Title)
 		}
 		keys[i] = seg
 	}
@@ -274,7 +276,7 @@ func byPath(pages []Page, index map[string]int, prefix string) []string {
 		if seg == "" {
 			continue
 		}
-		name := cmp.Or(welcomed(names[seg]), names[seg])
+		name := cmp.Or(welcomed(names[seg]), names[seg], commonPackage(inside[seg]))
 		if m := cmp.Or(menu[seg], lists[seg]); m != "" {
 			name = m
 		}

@@ -60,16 +60,19 @@ func siteTitle(ctx context.Context, pages []Page, a affixes, covered string) str
 	}
 	// "3.11 Documentation" of "Python 3.11 Documentation".
 	part := common != own && strings.Contains(strings.ToLower(common), strings.ToLower(own))
-	if !part && !unnamed(own) && (common == "" || own == base.Evidence.Title || !topic(own, common)) {
+	if !part && !unnamed(own) && unnamedPart(own) == "" && (common == "" || own == base.Evidence.Title || !topic(own, common)) {
 		return withoutVague(own)
 	}
 	e := base.Evidence
-	for _, t := range []string{common, e.SiteName, distinctivePart(e.Title), distinctivePart(e.OpenTitle), e.Brand, e.Publisher, namedHeading(e)} {
+	for _, t := range []string{common, e.SiteName, distinctivePart(e.Title), distinctivePart(e.OpenTitle), e.Brand, e.Publisher, namedHeading(e), e.Headline} {
 		if t != "" && !unnamed(t) {
 			return t
 		}
 	}
-	if name := root(pages); byGenerator(own) && name != "" {
+	if name := root(pages); (byGenerator(own) || byGenerator(a.name())) && name != "" {
+		return name
+	}
+	if name := packages(pages); vague(own) && name != "" {
 		return name
 	}
 	if placeholder(own) {
@@ -78,39 +81,28 @@ func siteTitle(ctx context.Context, pages []Page, a affixes, covered string) str
 		}
 		return urlTitle(base.URL)
 	}
-	return own
+	return cmp.Or(unnamedPart(own), own)
+}
+
+// unnamedPart is of a title whose parts name no site the one that a generator made up, "My Project" of "My
+// Project: Main Page", or all of it; "" for others.
+func unnamedPart(title string) string {
+	for _, sep := range separatorsIn(title) {
+		if parts := strings.Split(title, sep); len(parts) > 1 {
+			if slices.ContainsFunc(parts, func(part string) bool { return !unnamed(strings.TrimSpace(part)) }) {
+				return ""
+			}
+			if i := slices.IndexFunc(parts, byGenerator); i >= 0 {
+				title = strings.TrimSpace(parts[i])
+			}
+			return title
+		}
+	}
+	return ""
 }
 
 // homeWords stand behind a site's name on its first page.
 var homeWords = plain.Set("home homepage startpage startseite mainpage hauptseite accueil inicio strona главная ホーム")
-
-// root is the name in which most of a site's pages stand, as their titles have it: "Kettle" of
-// "class Kettle::Lid"; "" without one.
-func root(pages []Page) string {
-	count := map[string]int{}
-	for i := range pages[1:] {
-		seen := map[string]bool{}
-		for w := range strings.FieldsSeq(pages[i+1].Title) {
-			if n := strings.IndexFunc(w, func(r rune) bool { return notWord(r) && r != '_' }); n >= 0 {
-				w = w[:n]
-			}
-			if r, _ := utf8.DecodeRuneInString(w); len(w) > 2 && unicode.IsUpper(r) && !seen[w] {
-				seen[w] = true
-				count[w]++
-			}
-		}
-	}
-	name := ""
-	for w, n := range count {
-		if n > count[name] || n == count[name] && w < name {
-			name = w
-		}
-	}
-	if n := count[name]; n < 3 || n*2 < len(pages) || unnamed(name) {
-		return ""
-	}
-	return name
-}
 
 // namedHeading is the first of a page's headings of the first level that may be a site's
 // name. Others name what stands below them: "Latest news". Of three, all but the first are
@@ -315,6 +307,9 @@ func withoutVague(title string) string {
 		return t
 	}
 	for _, sep := range separatorsIn(title) {
+		if first, rest, _ := strings.Cut(title, sep); first == rest {
+			return first // "Kettle - Kettle"
+		}
 		for _, part := range strings.Split(title, sep) {
 			if part != title && vague(part) {
 				if t := distinctivePart(title); t != "" {
