@@ -339,7 +339,7 @@ func enumerate(pieces []piece, limit int) string {
 		sep = "; "
 	}
 	if sep == " " {
-		return plain.Cut(strings.TrimRight(pieces[0].text, ":：")+".", limit)
+		return plain.Cut(withoutLead(pieces[0].text), limit)
 	}
 	return text + "."
 }

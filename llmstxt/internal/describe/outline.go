@@ -25,7 +25,7 @@ func (d *describer) outline(p *Page, limit int) string {
 		n.addAnchors()
 	}
 	n.addTexts()
-	if len(n.list) < 2 {
+	if len(n.list) < 2 && !(len(n.list) == 1 && strings.Count(n.list[0], " ") >= leastSpaces) {
 		n.addCommon()
 	}
 	if len(n.list) == 0 {
@@ -37,6 +37,9 @@ func (d *describer) outline(p *Page, limit int) string {
 	}
 	return inALine(n.list, limit)
 }
+
+// leastSpaces are in words of a page's own that say enough alone: "To use kettle in a project".
+const leastSpaces = 4
 
 // noteParts are the words that a note is made of.
 type noteParts struct {
@@ -57,7 +60,7 @@ func (n *noteParts) add(said string) {
 	if !strings.ContainsFunc(t, unicode.IsLetter) && !strings.ContainsFunc(t, unicode.IsDigit) || areSteps(t) {
 		return
 	}
-	if dated(t) || isAddress(t) || ofGenerator(t) || htmlpage.Nameless(t) || n.page == n.d.base && vague(t) {
+	if dated(t) || isAddress(t) || ofGraph.MatchString(t) || len(n.list) > 0 && htmlpage.IsMore(said) || ofGenerator(t) || htmlpage.Nameless(t) || n.page == n.d.base && vague(t) {
 		return
 	}
 	if k := plain.Key(t); !n.seen[k] && (n.common || !n.d.votes.boilerplate(t) && !n.d.votes.boilerplate(said)) {
@@ -84,6 +87,9 @@ func areSteps(t string) bool {
 
 // steps are what stands between the words of such links, and points.
 const steps = "|<>«»‹›←→[]·•/"
+
+// ofGraph matches what Doxygen writes above and below a picture: "Inheritance diagram for Lid:", "[legend]".
+var ofGraph = regexp.MustCompile(`^(?:(?:Inheritance diagram|Collaboration diagram|Include dependency graph|Directory dependency graph) for \S+|\[?legend\]?)$`)
 
 // isAddress reports a link that shows where it leads to.
 func isAddress(t string) bool {

@@ -22,7 +22,7 @@ func isProse(b htmlpage.Block) bool {
 	if !wordy(b.Text) || names(b.Text) || areFiles(b.Text) || areData(b.Text) || !spaceless(b.Text) && strings.Count(b.Text, " ") < 3 {
 		return false
 	}
-	return plain.IsComplete(b.Text) || strings.HasSuffix(b.Text, ":") || n >= 80
+	return plain.IsComplete(b.Text) || leads(b.Text) || n >= 80
 }
 
 // beginning is the first block of a page below its headings, if that is a sentence of its own that
@@ -278,9 +278,20 @@ var written = plain.Set("author authors maintainer maintainers contributor contr
 
 func leads(s string) bool { return strings.HasSuffix(s, ":") || strings.HasSuffix(s, "：") }
 
-// leadsToList reports words before a list that are no sentence: "On this page you find".
+// withoutLead is a text without its last sentence, which leads to what is left out: "When you boil water:". One
+// that is nothing else ends there.
+func withoutLead(s string) string {
+	if said := plain.Sentences(s); len(said) > 1 && leads(strings.TrimSpace(said[len(said)-1])) {
+		if before := strings.TrimSpace(strings.Join(said[:len(said)-1], "")); plain.IsComplete(before) {
+			return before
+		}
+	}
+	return strings.TrimRight(s, ":：") + "."
+}
+
+// leadsToList reports words before a list that are no sentence: "On this page you find", "Liste des illustrations".
 func leadsToList(blocks []htmlpage.Block, i int) bool {
-	return i+1 < len(blocks) && blocks[i+1].Kind == htmlpage.Item && !plain.IsComplete(blocks[i].Text)
+	return i+1 < len(blocks) && (blocks[i+1].Kind == htmlpage.Item || blocks[i+1].Kind == htmlpage.Term) && !plain.IsComplete(blocks[i].Text)
 }
 
 // pointsAt reports a sentence that points at what an excerpt leaves out: code

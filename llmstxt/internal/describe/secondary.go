@@ -35,6 +35,9 @@ func secondary(p *Page) bool {
 			return true
 		}
 	}
+	if p.outlined && strings.HasPrefix(slug, "globals") && strings.Contains(p.Evidence.Title, ": Globals") {
+		return true // of the files of a program in C, likewise
+	}
 	if slug == "index" {
 		slug = strings.ToLower(path.Base(path.Dir(u.Path)))
 	}
