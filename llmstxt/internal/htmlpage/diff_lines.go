@@ -61,7 +61,7 @@ func signOf(class string) byte {
 }
 
 // withSigns is code with the signs of its changes, which other lines have a space for, as in a diff.
-// Code whose text has the signs already stays as it is.
+// Where the text has them already, only a line without one gets its sign.
 func (m *marker) withSigns(code []byte) []byte {
 	changes := m.changes
 	m.changes = m.changes[:0]
@@ -71,6 +71,7 @@ func (m *marker) withSigns(code []byte) []byte {
 	if !slices.ContainsFunc(changes, func(c change) bool { return code[c.at] != c.sign }) {
 		return code
 	}
+	written := m.hasSigns(code, changes)
 	m.lang = "diff"
 	signed := make([]byte, 0, len(code)+bytes.Count(code, []byte("\n"))+1)
 	for at := 0; at < len(code); {
@@ -83,12 +84,34 @@ func (m *marker) withSigns(code []byte) []byte {
 		}
 		switch {
 		case len(changes) > 0 && changes[0].at == at:
-			signed = append(signed, changes[0].sign)
-		case end-at > 1:
+			if !written || code[at] != changes[0].sign {
+				signed = append(signed, changes[0].sign)
+			}
+		case !written && code[at] != '\n':
 			signed = append(signed, ' ')
 		}
 		signed = append(signed, code[at:end]...)
 		at = end
 	}
 	return signed
+}
+
+// hasSigns reports code whose text has the signs of its changes, some of which may lack theirs: it is called
+// a diff, or all lines that are added have them, or of removed ones alone all of these. Other code may well
+// have a line that begins with "-", but hardly one with "+".
+func (m *marker) hasSigns(code []byte, changes []change) bool {
+	of, with := map[byte]int{}, map[byte]int{}
+	for _, c := range changes {
+		if code[c.at] == '\n' || code[c.at] == '\r' {
+			continue // nothing is on it
+		}
+		if of[c.sign]++; code[c.at] == c.sign {
+			with[c.sign]++
+		}
+	}
+	sign := byte('+')
+	if of[sign] == 0 {
+		sign = '-'
+	}
+	return of[sign] > 0 && (with[sign] == of[sign] || m.lang == "diff" && with['+']+with['-'] > 0)
 }

@@ -23,3 +23,18 @@ func TestMarkdown_ChangedLinesOfCode_HaveTheirSigns(t *testing.T) {
 		"<p class='line diff add'>Words are no code.</p>":                                                        "Words are no code.\n",
 	})
 }
+
+// Where the text of code has the signs, no line gets a second one.
+func TestMarkdown_SignsInTextAndStyle_StandOnce(t *testing.T) {
+	wantMarkdown(t, map[string]string{
+		"<pre class=shiki><code><span class=line> a</span>\n<span class='line diff remove'>-b</span>\n<span class='line diff add'>+c</span>\n<span class='line diff add'></span>\n<span class=line> d</span></code></pre>": "```diff\n a\n-b\n+c\n+\n d\n```\n",
+		"<pre><code class=language-diff><span class=line>a</span>\n<span class='line diff remove'>-b</span>\n<span class='line diff add'>c</span></code></pre>":                                                            "```diff\na\n-b\n+c\n```\n",
+		"<pre><code><div class='ec-line del'>-b</div><div class='ec-line del'>\n</div><div class=ec-line> c</div></code></pre>":                                                                                            "```diff\n-b\n-\n c\n```\n",
+		// Entries of a list begin with the sign of a line that is removed.
+		"<pre><code><span class=line>tea:</span>\n<span class='line diff remove'>- green</span>\n<span class='line diff add'>- black</span></code></pre>":        "```diff\n tea:\n-- green\n+- black\n```\n",
+		"<pre><code><span class='line diff remove'>- green</span>\n<span class='line diff remove'>  hot</span>\n<span class=line>tea</span></code></pre>":        "```diff\n-- green\n-  hot\n tea\n```\n",
+		"<pre><code><span class=line>a</span>\n<span class='line diff add'></span>\n<span class=line>b</span></code></pre>":                                      "```diff\n a\n+\n b\n```\n",
+		"<pre><code class=language-yaml><span class='line diff remove'>- a</span>\n<span class='line diff add'>b</span>\n<span>- c</span></code></pre>":          "```diff\n-- a\n+b\n - c\n```\n",
+		"<pre><code class=language-js><span class='line diff add'><span>+</span> a</span>\n<span class='line diff remove'>b</span>\n<span>c</span></code></pre>": "```diff\n+ a\n-b\nc\n```\n",
+	})
+}

@@ -318,7 +318,8 @@ func (m *marker) image() {
 func (m *marker) breakLine() {
 	switch {
 	case m.pre:
-		m.preText = append(m.preText, '\n')
+		// The end of an element with a line of its own adds nothing to it.
+		m.preText, m.lineFresh = append(m.preText, '\n'), false
 	case m.table != nil || m.heading > 0 || len(m.marks) > 0 || m.code > 0:
 		m.gap = true
 	case len(m.line) > 0 && m.line[len(m.line)-1] != '\n':

@@ -50,6 +50,9 @@ func (m *marker) inCode(tag atom.Atom, closed bool) bool {
 			m.numbered = true
 			return true
 		}
+		if tag == atom.Span && ownLineStyle(a[3]) {
+			m.newLine()
+		}
 	}
 	if m.divs > 0 && tag == atom.Div && !closed {
 		m.divs++
@@ -113,6 +116,13 @@ func ownLine(tag atom.Atom) bool {
 		return true
 	}
 	return false
+}
+
+// ownLineStyle reports a style that gives its element a line of its own.
+func ownLineStyle(style string) bool {
+	_, display, ok := strings.Cut(strings.ReplaceAll(style, " ", ""), "display:")
+	display, _, _ = strings.Cut(display, ";")
+	return ok && (display == "block" || display == "flex" || display == "grid" || display == "table-row")
 }
 
 // leadsToSource reports the class of Sphinx's links between a program's text and what is said of it,

@@ -14,6 +14,11 @@ func TestMarkdown_CodeOfHighlighters_KeepsItsLines(t *testing.T) {
 		"plain":                         "<pre>if a {\n    b()\n\n}\n</pre>",
 		"blocks":                        "<figure class=frame><pre><code><div class=ec-line><div class=gutter><div class=ln aria-hidden=true>1</div></div><div class=code><span>if</span> a {</div></div><div class=ec-line><div class=code>    b()</div></div><div class=ec-line><div class=code>\n</div></div><div class=ec-line><div class=code>}</div></div></code></pre><div class=copy><button>Copy</button></div></figure>",
 		"empty block":                   "<pre><div>if a {</div><div>    b()</div><div></div><div>}</div></pre>",
+		"lines with breaks":             "<pre><code><div class=token-line><span class=n></span><span>if</span> a {<br></div><div class=token-line><span class=n></span><span>    b()</span><br></div><div class=token-line><span class=n></span><span><span style='display:inline-block'></span></span><br></div><div class=token-line>}<br></div></code></pre>",
+		"items with breaks":             "<pre><ol><li>if a {<br/></li><li>    b()<br/></li><li><br/></li><li>}<br/></li></ol></pre>",
+		"spans that are blocks":         "<pre><code><span style='display: block'>if a {</span><span style='display:block'>    b()</span><span style='display:block'>\n</span><span style='color:red;display:block;'>}</span></code></pre>",
+		"spans that are blocks, ended":  "<pre><code><span style='display:block'><span class=linenumber style='display:inline-block'>1</span><span>if</span> a {\n</span><span style='display:block'><span class=linenumber>2</span>    b()\n</span><span style='display:block'><span class=linenumber>3</span>\n</span><span style='display:block'><span class=linenumber>4</span>}</span></code></pre>",
+		"spans in rows":                 "<pre><span style='display:flex'>if a {<br></span><span style='display:flex'>    b()<br></span><span style='display:flex'><br></span><span style='display:flex'>}<br></span></pre>",
 		"list":                          "<pre class='prettyprint linenums'><ol class=linenums><li class=L0>if a {</li><li class=L1>    b()</li><li class=L2></li><li class=L3>}</li></ol></pre>",
 		"breaks":                        "<pre>if a {<br>    b()<br><br>}</pre>",
 		"doxygen":                       "<div class=fragment><div class=line>if a {</div>\n<div class=line>    <a href=b.html>b</a>()</div>\n<div class=line> </div>\n<div class=line>}</div>\n</div><!-- fragment -->",
@@ -36,6 +41,8 @@ func TestMarkdown_CodeOfHighlighters_KeepsItsLines(t *testing.T) {
 // What looks like numbers of lines and is the code's own stays, and so do the lines of a poem.
 func TestMarkdown_NumbersInCode_Stay(t *testing.T) {
 	wantMarkdown(t, map[string]string{
+		"<pre>a<span style='display:inline-block'> b</span><span style='padding:0'>c</span></pre>": "```\na bc\n```\n",
+		"<pre><div><br>a<br><br></div><div>b</div></pre>":                                          "```\na\n\nb\n```\n",
 		"<pre>a = [\n<span class=mi>1</span>,\n<span class=mi>2</span>]</pre>":                     "```\na = [\n1,\n2]\n```\n",
 		"<pre><span class=ln>one</span> two</pre>":                                                 "```\none two\n```\n",
 		"<table><tr><td><pre>$ seq 2\n1\n2</pre><td><pre>$ seq 3</pre></table>":                    "```\n$ seq 2\n1\n2\n```\n\n```\n$ seq 3\n```\n",
