@@ -1,7 +1,6 @@
 package htmlpage
 
 import (
-	"bytes"
 	"context"
 	"strings"
 
@@ -49,16 +48,6 @@ func (p *Page) Markdown(ctx context.Context, limit int, resolve func(href string
 
 // believed are the names that say what is no part of the text: of the page's edges, of contents.
 type believed struct{ edges, contents bool }
-
-// hasBody reports a text that is more than headings.
-func hasBody(text []byte) bool {
-	for line := range bytes.Lines(text) {
-		if line[0] != '#' && line[0] != '\n' {
-			return true
-		}
-	}
-	return false
-}
 
 // mark is a link or an emphasis that is open.
 type tagMark struct {
@@ -122,6 +111,7 @@ type marker struct {
 	last        int      // where the last block begins in out
 	spanEnd     int      // where the last <span> or link ends in the page
 	linkEnd     int      // where the last link ends
+	labelEnd    int      // where the end tag ends of a label that white space goes behind
 	tabs        []tab    // of the panels that come
 	tabLists    int      // that there were
 	table       *table
@@ -179,6 +169,7 @@ func (m *marker) start(tag atom.Atom) {
 		if tag == atom.Span || tag == 0 {
 			m.hide(tag, closed)
 		}
+		m.partLabel(tag)
 	case atom.Script, atom.Style, atom.Noscript, atom.Iframe, atom.Title:
 		m.rawEndSkipped()
 	case atom.Sup:
@@ -237,6 +228,7 @@ func (m *marker) start(tag atom.Atom) {
 		if tag == atom.Kbd && m.code == 0 && m.codeEnd > 0 && m.codeEnd == len(m.line) {
 			m.gap = true // another key
 		}
+		m.partLabel(tag)
 		m.openCode()
 	case atom.Pre, atom.Textarea, atom.Xmp, atom.Listing:
 		m.openPre()
@@ -363,6 +355,7 @@ func (m *marker) end(tag atom.Atom) {
 	switch tag {
 	case atom.Span:
 		m.spanEnd = m.pos
+		m.gap = m.gap || m.pos == m.labelEnd
 	case atom.A, atom.Strong, atom.B, atom.Em, atom.I, atom.Del, atom.S, atom.Strike:
 		if m.close(tag); tag == atom.A {
 			m.spanEnd, m.linkEnd = m.pos, m.pos
@@ -370,6 +363,7 @@ func (m *marker) end(tag atom.Atom) {
 		m.spill()
 	case atom.Code, atom.Kbd, atom.Samp, atom.Tt:
 		m.closeCode()
+		m.gap = m.gap || m.pos == m.labelEnd
 		m.spill()
 	case atom.Pre, atom.Textarea, atom.Xmp, atom.Listing:
 		m.endPre()

@@ -155,3 +155,13 @@ func (m *marker) beginsSpan() bool {
 	}
 	return m.lexer.start == m.spanEnd && !joinsName(m.line) && beginsText(m.line, m.page[m.pos:])
 }
+
+// hasBody reports a text that is more than headings.
+func hasBody(text []byte) bool {
+	for line := range bytes.Lines(text) {
+		if line[0] != '#' && line[0] != '\n' {
+			return true
+		}
+	}
+	return false
+}

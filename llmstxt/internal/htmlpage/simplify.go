@@ -22,6 +22,7 @@ func simplify(out, region []byte) []byte {
 	form := false       // one is open that holds the page
 	field := false      // one is open that does not
 	tables := 0         // that are open
+	labelEnd := 0       // where the end tag ends of a label that white space goes behind
 	for kind := l.next(); kind != endOfPage; kind = l.next() {
 		switch {
 		case kind == otherToken && bytes.HasPrefix(l.bytes(), []byte("<!--")):
@@ -57,7 +58,18 @@ func simplify(out, region []byte) []byte {
 			if kind == endTag {
 				out = append(out, '/')
 			}
+			if code == 1 && kind == startTag {
+				if label := l.nameLabel(); label.before || label.end > 0 {
+					labelEnd = label.end
+					if label.before {
+						out = append(out[:len(out)-1], " <"...)
+					}
+				}
+			}
 			out = append(append(out, l.tag.String()...), '>')
+			if kind == endTag && l.pos == labelEnd {
+				out = append(out, ' ')
+			}
 		case atom.Math:
 			if kind == startTag {
 				if formula := l.formula(); formula != "" {
@@ -87,9 +99,18 @@ func simplify(out, region []byte) []byte {
 				if l.start == leaf && code == 0 && beginsText(out, l.page[l.pos:]) {
 					out = append(out, ' ')
 				}
+				var label nameLabel
+				if code == 0 {
+					label = l.nameLabel()
+				}
+				if label.before {
+					out = append(out, ' ')
+				}
 				if text := l.leaf(); text != nil {
 					out = apart(append(apart(out), text...))
-					leaf = l.pos
+					if leaf = l.pos; label.end == l.pos {
+						out = append(out, ' ')
+					}
 					continue
 				}
 			}
