@@ -115,7 +115,8 @@ type marker struct {
 	tabs        []tab    // of the panels that come
 	tabLists    int      // that there were
 	table       *table
-	nested      int // tables in the table
+	note        note // that a table which only places things is
+	nested      int  // tables in the table
 }
 
 func (m *marker) run(ctx context.Context) error {

@@ -2,11 +2,14 @@ package htmlpage
 
 import (
 	"bytes"
+	"cmp"
 	"strconv"
 	"strings"
 
-	"github.com/farwire/farwire/llmstxt/internal/plain"
+	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
 // Tables of the Markdown that a page becomes. A table in a cell is its text. A table that
@@ -21,7 +24,8 @@ func (m *marker) openTable(closed bool) {
 		return
 	}
 	m.flush()
-	if !m.places() {
+	m.note = note{begins: m.inAdmonition()}
+	if !m.note.begins && !m.places() {
 		m.table = &table{}
 	}
 }
@@ -35,7 +39,7 @@ const (
 // a page with its heading, a text of several paragraphs, or code of several lines, which a
 // cell of Markdown cannot hold; or one beside an icon.
 func (m *marker) places() bool {
-	if role := m.attrs("role")[0]; role == "presentation" || role == "none" || m.inAdmonition() {
+	if role := m.attrs("role")[0]; role == "presentation" || role == "none" {
 		return true
 	}
 	look := lexer{page: m.page[:min(len(m.page), m.pos+maxPlacing)], pos: m.pos}
@@ -109,6 +113,52 @@ func (m *marker) places() bool {
 	}
 }
 
+// note is what a table is that places an icon beside a text.
+type note struct {
+	begins bool   // its first cell is still to come
+	name   string // of the kind of note, which the icon shows
+}
+
+// nameNote writes the name of a note's icon in place of the cell, whose start tag was just read: Asciidoctor
+// gives that a class, DocBook has it beside a title and a text. It leaves out a title that only repeats it.
+func (m *marker) nameNote() {
+	icon, said, ok := m.cellWords()
+	a := m.attrs("class", "rowspan")
+	before := m.note.name
+	m.note.name = ""
+	switch {
+	case !ok:
+	case m.note.begins && said == "" && icon != "" && (hasWord(a[0], "icon") || a[1] != ""):
+		m.note.name = icon
+		m.line = append(m.line, "**"+inBold.Replace(icon)+"**"...)
+		m.flush()
+		m.skipping(m.tag, false)
+	case m.tag == atom.Th && before != "" && said == before:
+		m.skipping(m.tag, false)
+	}
+	m.note.begins = false
+}
+
+const maxIcon = 1 << 10 // bytes of a cell with an icon
+
+// cellWords is what the picture in a short cell is called and what the cell says besides.
+func (l *lexer) cellWords() (icon, said string, ok bool) {
+	look := lexer{page: l.page[:min(len(l.page), l.pos+maxIcon)], pos: l.pos}
+	var text []byte
+	for kind := look.next(); kind != endOfPage; kind = look.next() {
+		switch {
+		case kind == textToken:
+			text = append(text, look.bytes()...)
+		case kind == endTag && look.tag == l.tag:
+			return plain.Visible(icon), plain.OneLine(html.UnescapeString(string(text))), true
+		case kind == startTag && (look.tag == atom.I || look.tag == atom.Span || look.tag == atom.Img):
+			a := look.attrs("alt", "title")
+			icon = cmp.Or(icon, strings.Trim(plain.OneLine(cmp.Or(a[0], a[1])), "[] "))
+		}
+	}
+	return "", "", false
+}
+
 // inAdmonition reports whether the tag that stands before the one just read begins a note,
 // a warning or the like.
 func (m *marker) inAdmonition() bool {
@@ -156,7 +206,9 @@ const maxCells = 64 // of a row
 
 func (m *marker) openCell() {
 	if m.table == nil || m.nested > 0 {
-		m.flush()
+		if m.flush(); m.table == nil && (m.note.begins || m.note.name != "") {
+			m.nameNote()
+		}
 		return
 	}
 	m.closeCell()
@@ -260,6 +312,7 @@ func blank(cells [][]byte) bool {
 }
 
 func (m *marker) endTable() {
+	m.note = note{}
 	if m.table == nil {
 		m.flush()
 		return

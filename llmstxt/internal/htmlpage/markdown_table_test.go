@@ -61,3 +61,22 @@ func TestMarkdown_TablesInTables_EndInTime(t *testing.T) {
 		cancel()
 	}
 }
+
+// An icon beside a note is read as what it is called, once.
+func TestMarkdown_IconOfANote_IsItsName(t *testing.T) {
+	note := func(row string) string { return "<div class='admonitionblock note'>\n<table>" + row + "</table></div>" }
+	wantMarkdown(t, map[string]string{
+		note("<tr><td class=icon>\n<i class='fa icon-note' title=Note></i>\n</td><td class=content>Boil it.</td></tr>"):                           "**Note**\n\nBoil it.\n",
+		note("<tr><td class=icon><img src=tip.png alt=Tip></td><td class=content><div class=title>Hot</div><p>Boil it.</p></td></tr>"):            "**Tip**\n\n**Hot**\n\nBoil it.\n",
+		note("<tr><td class=icon><div class=title>Astuce</div></td><td>Boil it.</td></tr>"):                                                       "**Astuce**\n\nBoil it.\n",
+		note("<tr><td rowspan=2><img alt='[Note]' src=n.png></td><th align=left>Note</th></tr><tr><td><p>Boil it.</p></td></tr>"):                 "**Note**\n\nBoil it.\n",
+		note("<tr><td class=icon><img alt=Tip src=x.png></td><td>Tip</td></tr><tr><td>Tip</td><td>More</td></tr>"):                                "**Tip**\n\nTip\n\nTip\n\nMore\n",
+		note("<tr><td><img alt=Pot src=a.png></td><td>A pot.</td></tr><tr><td><img alt=Lid src=b.png></td><td>A lid.</td></tr>"):                  "![Pot](http://a.test/a.png)\n\nA pot.\n\n![Lid](http://a.test/b.png)\n\nA lid.\n",
+		note("<tr><td rowspan=2><img alt=Note src=n.png></td><th>Hot water</th></tr><tr><td>Boil it.</td></tr>"):                                  "**Note**\n\nHot water\n\nBoil it.\n",
+		note("<tr><td>Boil it.</td><td><img alt=Pot src=pot.png></td></tr>"):                                                                      "Boil it.\n\n![Pot](http://a.test/pot.png)\n",
+		note("<tr><td><img alt=Pot src=pot.png>A pot.</td><td>Boil it.</td></tr>"):                                                                "![Pot](http://a.test/pot.png)A pot.\n\nBoil it.\n",
+		note("<tr><td><i></i></td><td>Boil it.</td></tr>"):                                                                                        "Boil it.\n",
+		note("<tr><td class=icon><i title='A*b'></i></td><td>Boil it.</td></tr>") + "<table><tr><td><i title=x>y</i></td><td>z</td></tr></table>": "**A\\*b**\n\nBoil it.\n\n| *y* | z |\n| --- | --- |\n",
+		"<table><tr><th><img alt=Note src=n.png></th><th>Note</th></tr><tr><td>a</td><td>b</td></tr></table>":                                     "| ![Note](http://a.test/n.png) | Note |\n| --- | --- |\n| a | b |\n",
+	})
+}

@@ -2,6 +2,7 @@ package htmlpage
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -37,6 +38,7 @@ const (
 	roleTabs  tabKind = iota + 1 // with the roles of ARIA
 	material                     // Material for MkDocs
 	vitePress                    // its groups of code
+	byName                       // with class names alone: "x-tabs__label", "x-tabs__content__item"
 )
 
 // openTabs reads the names of a list of tabs whose start tag was just read. Those of a list
@@ -63,7 +65,7 @@ func (m *marker) openTabs(of tabKind) bool {
 				return false
 			}
 			nested = nested || a[0] == "tablist"
-			if in == 0 && (look.tag == atom.Label || a[0] == "tab") {
+			if in == 0 && (look.tag == atom.Label || a[0] == "tab" || of == byName && (depth == 1 || depth == 2 && look.tag == list)) {
 				in, inDepth, name = look.tag, 1, name[:0]
 				open = tab{id: a[1], panel: a[2], of: of, list: m.tabLists}
 			} else if look.tag == in && in != 0 {
@@ -82,11 +84,33 @@ func (m *marker) openTabs(of tabKind) bool {
 			}
 		}
 	}
+	if of == byName && (len(tabs) == 0 || !m.panelFollows(look.start)) {
+		return false // links to other pages, which are called so
+	}
 	m.tabs = append(tabs, m.tabs[:min(len(m.tabs), maxTabs)]...)
 	if len(tabs) > 0 {
 		m.tabLists++
 	}
 	return true
+}
+
+// panelFollows reports that a panel with a class name alone begins right behind an offset, but for
+// elements around panels.
+func (m *marker) panelFollows(at int) bool {
+	look := lexer{page: m.page[:min(len(m.page), at+maxTabList)], pos: at}
+	for range maxAhead {
+		switch kind := look.next(); {
+		case kind == endOfPage, kind == textToken && len(bytes.TrimSpace(look.bytes())) > 0:
+			return false
+		case kind == startTag && isNamedPanel(look.tag, look.attrs("class")[0]):
+			return true
+		}
+	}
+	return false
+}
+
+func isNamedPanel(tag atom.Atom, class string) bool {
+	return tag == atom.Div && namesTabs(class, "content__item", "content-item", "panel", "pane")
 }
 
 // listOfTabs is the kind of tabs of which an element, whose start tag was just read, has the
@@ -95,7 +119,10 @@ func (m *marker) listOfTabs(tag atom.Atom, role, class string) tabKind {
 	switch {
 	case role == "tablist":
 		return roleTabs
-	case tag != atom.Div || role != "":
+	case tag != atom.Div && tag != atom.Ul || role != "":
+	case namesTabs(class, "label", "labels", "list", "nav", "header"):
+		return byName
+	case tag == atom.Ul:
 	case class == "tabbed-labels":
 		return material
 	case class == "tabs":
@@ -121,8 +148,24 @@ func (m *marker) panel(tag atom.Atom, role, class string) tabKind {
 		return material
 	case tag == atom.Div && strings.HasPrefix(class, "language-"):
 		return vitePress
+	case isNamedPanel(tag, class):
+		return byName
 	}
 	return 0
+}
+
+// namesTabs reports class names one of which is of one of some elements of a block of tabs.
+func namesTabs(class string, elements ...string) bool {
+	if !strings.Contains(class, "tabs__") {
+		return false
+	}
+	for c := range strings.FieldsSeq(class) {
+		block, element, ok := strings.Cut(c, "__")
+		if ok && (block == "tabs" || strings.HasSuffix(block, "-tabs")) && slices.Contains(elements, element) {
+			return true
+		}
+	}
+	return false
 }
 
 // tabOf is the number of the tab to which a panel belongs; -1: nobody knows.
@@ -155,11 +198,14 @@ func (m *marker) openPanel(of tabKind, id, labelledBy string) bool {
 	name := plain.Visible(strings.ToValidUTF8(m.tabs[at].name, ""))
 	m.tabs = append(m.tabs[:at:at], m.tabs[at+1:]...)
 	if name != "" && !m.isEmpty() {
-		m.line = append(m.line, "**"+strings.NewReplacer("*", `\*`, "`", "\\`", "|", `\|`).Replace(name)+"**"...)
+		m.line = append(m.line, "**"+inBold.Replace(name)+"**"...)
 		m.flush()
 	}
 	return true
 }
+
+// inBold escapes what would end a name in bold, or a cell with one.
+var inBold = strings.NewReplacer("*", `\*`, "`", "\\`", "|", `\|`)
 
 // isEmpty reports an element, whose start tag was just read, that ends at once: the panel of a
 // tab that was not chosen, of which a script makes the text.
