@@ -101,9 +101,13 @@ func (r *repeated) without(title, text string) string {
 	if first == last {
 		return text // nothing else stands in it
 	}
+	twice := titleBelow(blocks[first:last], title) + first
 	var b strings.Builder
 	b.Grow(len(text))
 	for i := first; i < last; i++ {
+		if i == twice && i > first {
+			continue
+		}
 		if r.pages >= leastRepeats && r.within(blocks[i]) || last-first > 1 && r.isNotice(blocks[i]) {
 			continue
 		}
@@ -114,6 +118,26 @@ func (r *repeated) without(title, text string) string {
 	}
 	return b.String()
 }
+
+// titleBelow is the index of a heading that is the page's title and has nothing but labels above it, as
+// the number of a version, a date or the name of a part; 0 if there is none.
+func titleBelow(blocks []string, title string) int {
+	size := 0
+	for i, b := range blocks[:min(len(blocks), maxLabels+1)] {
+		if strings.HasPrefix(b, "# ") && plain.Key(b) == plain.Key(title) {
+			return i
+		}
+		if size += len(b); size > maxLabelSize || b[0] == '#' || strings.Contains(b, "```") {
+			return 0
+		}
+	}
+	return 0
+}
+
+const (
+	maxLabels    = 3   // blocks above a heading
+	maxLabelSize = 200 // bytes of them
+)
 
 // atEdge reports a block that is no part of a page where nothing but such blocks stands before
 // it, or behind it. It may be a notice, which has words of its own.

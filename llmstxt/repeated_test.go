@@ -141,3 +141,24 @@ func TestText_HeadingThatIsTheTitle_StandsOnce(t *testing.T) {
 	})
 	wantText(t, files, "lids", lidsText+"\n## All about lids again\n\nAnd so on.\n")
 }
+
+func TestText_HeadingBelowLabels_StandsOnce(t *testing.T) {
+	for label, want := range map[string]string{
+		"<span class=theme-doc-version-badge>Version: 2.0</span>": "Version: 2.0\n\n",
+		"<p>Kitchen</p><p>5 February 2024</p>":                    "Kitchen\n\n5 February 2024\n\n",
+		"<p><a href='http://a.test/'>Cooks</a></p>":               "[Cooks](http://a.test/)\n\n",
+		"<p>" + strings.Repeat("Words of a page above. ", 9):      strings.TrimSpace(strings.Repeat("Words of a page above. ", 9)) + "\n\n# All about lids\n\n",
+		"<h2>Lids</h2>":                       "## Lids\n\n# All about lids\n\n",
+		"<pre>boil lids</pre>":                "```\nboil lids\n```\n\n# All about lids\n\n",
+		"<p>1</p><p>2</p><p>3</p><p>4</p>":    "1\n\n2\n\n3\n\n4\n\n# All about lids\n\n",
+		"<p>Lids</p><h1>Of what is said</h1>": "Lids\n\n# Of what is said\n\n# All about lids\n\n",
+	} {
+		files := repeatSite(t, func(_ int, name, _, _ string) string {
+			if name != "lids" {
+				return "<main>" + said(name) + "</main>"
+			}
+			return "<main><div>" + label + "</div>" + said(name) + "</main>"
+		})
+		wantText(t, files, "lids", "# All about lids\n\n"+want+strings.TrimPrefix(lidsText, "# All about lids\n\n"))
+	}
+}
