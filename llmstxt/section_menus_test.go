@@ -127,3 +127,48 @@ func TestSections_StepToTheNextPage_NamesNothing(t *testing.T) {
 		}
 	}
 }
+
+// A link that is named by the path of its page names no section; one with words that a slash parts does.
+func TestSections_LinkNamedByItsPath_NamesNothing(t *testing.T) {
+	for label, want := range map[string]string{
+		"reference/lid":        "Reference 3, Tips 2",
+		"/Reference/Lid/":      "Reference 3, Tips 2",
+		"kitchen/lid":          "kitchen/lid 3, Tips 2",
+		"Lids/Spouts":          "Lids/Spouts 3, Tips 2",
+		"Reference / Handbook": "Reference / Handbook 3, Tips 2",
+	} {
+		w := &web{pages: map[string]answer{}}
+		links := ""
+		for _, l := range []string{"/reference/lid.html", "/reference/spout.html", "/reference/handle.html", "/tips/tea.html", "/tips/coffee.html"} {
+			w.pages["http://docs.test"+l] = doc("Of " + strings.NewReplacer("/", " ", ".html", "").Replace(l))
+			links += "<p><a href=" + l + ">Go to " + l + "</a></p>"
+		}
+		w.pages["http://docs.test/"] = html("<title>Tea</title><nav><a href=/reference/lid.html>" + label + "</a></nav><main><h1>Tea</h1><p>" + gadget + "</p>" + links + "</main>")
+		if got := contents(t, w, "http://docs.test/"); got != want {
+			t.Errorf("%s: %s, want %s", label, got, want)
+		}
+	}
+}
+
+// Where folders sort the pages, such a contents does not.
+func TestSections_OnePartOfManyFolders_NamesNoSection(t *testing.T) {
+	w := &web{pages: map[string]answer{}}
+	first, part := "", ""
+	for i, folder := range []string{"pots", "pans", "lids", "cups"} {
+		for _, file := range []string{"index.html", "use.html", "care.html"} {
+			at := "/" + folder + "/" + file
+			title := "Of " + folder + " and their " + file[:3] + word(i)
+			if file == "index.html" {
+				title = "All " + folder
+				part += "<li><a href=" + at + ">" + title + "</a>"
+			} else {
+				first += "<li><a href=" + at + ">" + title + "</a>"
+			}
+			w.pages["http://docs.test"+at] = doc(title)
+		}
+	}
+	w.pages["http://docs.test/"] = html("<title>Tea Handbook</title><main><h1>Tea Handbook</h1><ul>" + first + "</ul><h2>Books</h2><ul>" + part + "</ul></main>")
+	if got, want := contents(t, w, "http://docs.test/"), "All pots 3, All pans 3, All lids 3, All cups 3"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

@@ -108,6 +108,37 @@ func byFolder(pages []Page, _ map[string]int, prefix string) []string {
 	return keys
 }
 
+// byPart takes a contents that names one part, as its appendices, and has those before it under the site's
+// name; nil if the base page has none.
+func byPart(pages []Page, index map[string]int) []string {
+	keys, part, in := make([]string, len(pages)), "", map[string]int{}
+	for _, own := range []bool{false, true} {
+		for _, g := range pages[0].Evidence.Nav {
+			name := g.Name
+			if sameName(name, &pages[0]) != own {
+				continue
+			}
+			if own {
+				name = General
+			} else if part != "" && part != name || selects.MatchString(name) {
+				return nil
+			} else {
+				part = name
+			}
+			for _, l := range g.Links {
+				if j, ok := index[l]; ok && j > 0 && keys[j] == "" {
+					keys[j] = name
+					in[name]++
+				}
+			}
+		}
+	}
+	if in[part] < 2 || in[General] < 2 || 5*(in[part]+in[General]) < 4*(len(pages)-1) {
+		return nil
+	}
+	return keys
+}
+
 // branching is the folder in which the folders of a site's pages lie: below dir that is the one in which all
 // others are, as "org/apache" is of "org/apache/pot" and "org/apache/lid". single says that there is one folder
 // in it at most.

@@ -3,6 +3,7 @@ package describe
 import (
 	"cmp"
 	"net/url"
+	"path"
 	"regexp"
 	"strings"
 
@@ -43,6 +44,9 @@ func setSections(pages []Page, alias map[string]string, prefix string) []string 
 		if s := grouping(keys); s > bestScore+0.1 {
 			best, bestScore = keys, s
 		}
+	}
+	if best == nil {
+		best = byPart(pages, index)
 	}
 	joinNamed(pages, best)
 	for i := 1; i < len(pages) && best != nil; i++ {
@@ -341,8 +345,9 @@ func menuNames(menu []htmlpage.Entry, dir string) map[string]string {
 		}
 		if rest, ok := strings.CutPrefix(u.Path, dir); ok && !isStep(m.Name) && !isStepTo(m) && !vague(m.Name) && !weburl.IsVersion(m.Name) {
 			seg, _, _ := strings.Cut(rest, "/")
-			names[seg] = m.Name
-			count[seg]++
+			if count[seg]++; !isPathOf(m, u.Path) {
+				names[seg] = m.Name
+			}
 		}
 	}
 	for seg := range names {
@@ -351,6 +356,14 @@ func menuNames(menu []htmlpage.Entry, dir string) map[string]string {
 		}
 	}
 	return names
+}
+
+// isPathOf reports a link that is named by where it leads to: "plugins/contrib/graph" of
+// "/plugins/contrib/graph.html".
+func isPathOf(m htmlpage.Entry, address string) bool {
+	name := strings.Trim(strings.ToLower(m.Name), "/")
+	address = strings.TrimRight(strings.ToLower(address), "/")
+	return strings.Contains(name, "/") && strings.HasSuffix(strings.TrimSuffix(address, path.Ext(address)), "/"+name)
 }
 
 // isStepTo reports a link to the next page that is named by the word for that and the page's name.
