@@ -12,6 +12,7 @@ import (
 // folded texts of. What the first line says stands above the block in the page:
 //
 //	::: tip Good to know        :::tip[Good to know]        ::: {.callout-tip title="Good to know"}
+//	:::{tip} Good to know
 //
 // Without a title a note has the name of its kind.
 
@@ -31,7 +32,12 @@ func containerTitle(text string) string {
 	if m := titleField.FindStringSubmatch(kind); m != nil {
 		title = m[1] + m[2]
 	}
-	if strings.HasPrefix(kind, "{") {
+	if m := directive.FindStringSubmatch(kind); m != nil {
+		if kind = m[1]; untitled[strings.ToLower(kind)] {
+			return ""
+		}
+		title = titleBehind(m[2])
+	} else if strings.HasPrefix(kind, "{") {
 		kind = strings.TrimPrefix(firstClass.FindString(kind), ".")
 	}
 	end := strings.IndexFunc(kind, func(r rune) bool { return !isWord(r) && r != '-' })
@@ -41,7 +47,9 @@ func containerTitle(text string) string {
 	if title == "" && kind[:end] != "slot" { // which names a place
 		title = titleBehind(kind[end:])
 	}
-	if kind = strings.ToLower(strings.TrimPrefix(kind[:end], "callout-")); title == "" && notes[kind] {
+	if kind = strings.ToLower(strings.TrimPrefix(kind[:end], "callout-")); title == "" && kind == "seealso" {
+		return "See also"
+	} else if title == "" && notes[kind] {
 		return strings.ToUpper(kind[:1]) + kind[1:]
 	}
 	return title
@@ -71,7 +79,14 @@ func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 // notes are kinds of containers that a page shows with their name.
 var notes = plain.Set(`note tip info warning danger caution important attention hint success error question example abstract details`)
 
+// untitled are directives of MyST behind whose name stands something else: a file, a language, a number.
+var untitled = plain.Set(`figure image code code-block code-cell sourcecode include literalinclude embed iframe video youtube raw eval-rst math toctree contents
+	grid grid-item div span container hlist only index list-of bibliography button-link button-ref versionadded versionchanged versionremoved deprecated
+	function py:function class py:class py:method py:module autosummary autofunction autoclass automodule currentmodule mermaid`)
+
 var (
+	// directive matches one of MyST and what stands behind it.
+	directive  = regexp.MustCompile(`^\{([A-Za-z][\w:+-]*)\}((?:[ \t].*)?)$`)
 	titleField = regexp.MustCompile(`\{[^{}]*\b(?:title|label)=(?:"([^"]*)"|'([^']*)')[^{}]*\}`)
 	firstClass = regexp.MustCompile(`\.[A-Za-z][\w-]*`)
 	attributes = regexp.MustCompile(`[ \t]*\{:?[ \t]*[#.][\pL\pN_][\pL\pN_:.-]*(?:[ \t]+(?:[#.][\pL\pN_][\pL\pN_:.-]*|[\w-]+=\S+))*[ \t]*\}$`)

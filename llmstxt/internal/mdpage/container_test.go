@@ -21,6 +21,8 @@ func TestWhole_Container_HasItsTitle(t *testing.T) {
 		"::: danger STOP": "STOP", "::: details Click me": "Click me", ":::tip[Good to know]": "Good to know", "::::tab npm": "npm", ":::note[]": "Note",
 		`:::note{title="Mind the lid"}`: "Mind the lid", `::: {.callout-tip title='Lids' collapse="true"}`: "Lids", "::: tip Lids {#lids .wide}": "Lids", ":::warning Größe zählt": "Größe zählt",
 		"::: tip": "Tip", ":::NOTE": "Note", "::: {.callout-warning}": "Warning", ":::info{.wide}": "Info",
+		":::{note} Good to know": "Good to know", "::::{admonition} Mind the *lid*": "Mind the *lid*", ":::{dropdown} More {#more}": "More", ":::{tab-item} npm": "npm", ":::{prf:theorem} Of Tea": "Of Tea",
+		":::{tip}": "Tip", ":::{Warning}": "Warning", ":::{seealso}": "See also", ":::{admonition}": "", ":::{figure} pots/lid.png": "", ":::{code-block} python": "", ":::{tab-set}": "", ":::{versionadded} 2.0": "", ":::{grid} 1 2 2 3": "",
 		"::: code-group": "", "::: {.column width=\"50%\"}": "", "::: tabs#fruits": "", "::: slot header": "", "::: tip **Mind** the lid": "Mind the lid", "::: grid cols=2": "", "::: v-pre": "", "::: {#lids}": "", ":::": "", "::: tabs": "",
 	} {
 		if want != "" {
