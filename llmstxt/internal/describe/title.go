@@ -86,6 +86,7 @@ func setTitles(pages []Page) affixes {
 		}
 		p.Title = plain.CutWord(p.Title, MaxTitle)
 	}
+	tellApart(pages)
 	return a
 }
 
