@@ -72,3 +72,18 @@ func TestSections_OnePartWithAName_StandsBehindTheOthers(t *testing.T) {
 		}
 	}
 }
+
+// A folder without another name is called as people write it, with initials in capitals.
+func TestSections_FoldersOfInitials_HaveCapitals(t *testing.T) {
+	for folder, want := range map[string]string{"api": "API", "rest-api": "Rest API", "cli_commands": "CLI commands", "apiary": "Apiary", "clinic": "Clinic"} {
+		w, links := &web{pages: map[string]answer{}}, ""
+		for _, at := range []string{"/" + folder + "/a", "/" + folder + "/b", "/guides/c", "/guides/d"} {
+			w.pages["http://docs.test"+at] = doc("Page " + at[len(at)-1:])
+			links += "<p><a href=" + at + ">Go to " + at[len(at)-1:] + "</a>"
+		}
+		w.pages["http://docs.test/"] = html("<title>Tea</title><main><h1>Tea</h1><p>" + gadget + "</p>" + links + "</main>")
+		if got := contents(t, w, "http://docs.test/"); got != want+" 2, Guides 2" {
+			t.Errorf("%s: %s, want %s", folder, got, want)
+		}
+	}
+}

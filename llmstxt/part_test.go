@@ -19,15 +19,15 @@ func TestParts_OfOneSection_HaveOneName(t *testing.T) {
 		rename func(p llmstxt.Part, name string) string
 		want   []string
 	}{
-		"all agree":     {func(_ llmstxt.Part, name string) string { return "My " + name }, []string{"My Start", "My Api", "Optional"}},
-		"one disagrees": {func(p llmstxt.Part, name string) string { return name + p.Pages[0].URL[len(p.Pages[0].URL)-3:] }, []string{"Start", "Api", "Optional"}},
-		"one for all":   {func(llmstxt.Part, string) string { return "Same" }, []string{"Start", "Api", "Optional"}},
+		"all agree":     {func(_ llmstxt.Part, name string) string { return "My " + name }, []string{"My Start", "My API", "Optional"}},
+		"one disagrees": {func(p llmstxt.Part, name string) string { return name + p.Pages[0].URL[len(p.Pages[0].URL)-3:] }, []string{"Start", "API", "Optional"}},
+		"one for all":   {func(llmstxt.Part, string) string { return "Same" }, []string{"Start", "API", "Optional"}},
 		"another's": {func(_ llmstxt.Part, name string) string {
 			if name == "Start" {
-				return "Api"
+				return "API"
 			}
 			return name
-		}, []string{"Start", "Api", "Optional"}},
+		}, []string{"Start", "API", "Optional"}},
 	} {
 		out, log := enhance(s, llmstxt.Index, llmstxt.EnhanceOptions{Size: 1}, func(p llmstxt.Part, f *llmstxt.Document) (string, error) {
 			if f.Sections[0].Name != "Optional" {

@@ -76,7 +76,7 @@ func TestSections_Directories_HaveTheNamesOfTheMenuInItsOrder(t *testing.T) {
 	for _, c := range []struct{ menu, want string }{
 		{"<a href=/api/>API reference</a><a href=/guide/>User guide</a><a href=/blog/>News</a>", "API reference 3, User guide 3, News 3"},
 		{"<a href=/blog/>Blog</a><a href=/guide/>Learn</a><a href=/api/aaa>Interfaces</a>", "Blog 3, Learn 3, Interfaces 3"},
-		{"<a href=/guide/><span>Guides</span></a><a href='#'>More</a>", "Guides 3, Api 3, Blog 3"},
+		{"<a href=/guide/><span>Guides</span></a><a href='#'>More</a>", "Guides 3, API 3, Blog 3"},
 	} {
 		w := &web{pages: map[string]answer{}}
 		var links []string

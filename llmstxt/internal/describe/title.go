@@ -374,11 +374,21 @@ func segmentTitle(s string) string {
 		}
 		return r
 	}, s))
+	words := strings.Split(s, " ")
+	for i, w := range words {
+		if initials[w] {
+			words[i] = strings.ToUpper(w)
+		}
+	}
+	s = strings.Join(words, " ")
 	if r, n := utf8.DecodeRuneInString(s); unicode.IsLower(r) && !isVersion(s) {
 		s = string(unicode.ToUpper(r)) + s[n:]
 	}
 	return s
 }
+
+// initials are words of addresses that people write in capital letters and that mean nothing else.
+var initials = plain.Set("api cli sdk faq ui gui http https url uri sql css html json xml csv yaml ssl tls ssh dns rpc orm jwt oidc saml")
 
 // isVersion reports a name such as "v2.3.4".
 func isVersion(s string) bool {
