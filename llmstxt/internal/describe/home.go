@@ -46,7 +46,8 @@ func quoted(p *Page) []bool {
 			}
 			under = link(i) && plain.Key(b.Text) != plain.Key(p.Title)
 		case htmlpage.Cell:
-			out[i] = (cells || under) && !link(i)
+			own = !link(i) && b.Links > 0 && begins(b.Text, p)
+			out[i] = own || (cells || under) && !link(i)
 			cells = cells || link(i)
 		default:
 			// Of a menu the last link is before the text, and another one before that.

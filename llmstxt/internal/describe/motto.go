@@ -96,15 +96,14 @@ func (d *describer) define(p *Page, title string) {
 	if d.description(p) != "" || p.outlined || name == "" || definition(p.Note, name) {
 		return
 	}
-	for i, b := range p.Evidence.Blocks {
-		if i == maxDefined {
+	for _, kind := range []htmlpage.BlockKind{htmlpage.Paragraph, htmlpage.Item} {
+		for i, b := range p.Evidence.Blocks[:min(len(p.Evidence.Blocks), maxDefined)] {
+			if b.Kind != kind || !isProse(b) || p.quotes(i) || len(p.Said[i].Sentences) == 0 || !definition(p.Said[i].Sentences[0], name) || d.votes.boilerplate(p.Said[i].Sentences[0]) {
+				continue
+			}
+			p.Note = plain.Cut(b.Text, min(NoteLength, d.limit))
 			return
 		}
-		if b.Kind != htmlpage.Paragraph || !isProse(b) || p.quotes(i) || len(p.Said[i].Sentences) == 0 || !definition(p.Said[i].Sentences[0], name) || d.votes.boilerplate(p.Said[i].Sentences[0]) {
-			continue
-		}
-		p.Note = plain.Cut(b.Text, min(NoteLength, d.limit))
-		return
 	}
 }
 

@@ -28,6 +28,9 @@ func (d *describer) outline(p *Page, limit int) string {
 	if len(n.list) < 2 && !(len(n.list) == 1 && strings.Count(n.list[0], " ") >= leastSpaces) {
 		n.addCommon()
 	}
+	if i := slices.IndexFunc(n.list, versionLine.MatchString); i >= 0 && len(n.list) <= 2 && !slices.ContainsFunc(n.list[i+1:], versionLine.MatchString) {
+		n.list = slices.Delete(n.list, i, i+1) // of what has the title
+	}
 	if len(n.list) == 0 {
 		n.letters = true
 		n.addBlocks(htmlpage.Heading)
@@ -248,7 +251,7 @@ func (d *describer) subtitle(p *Page) string {
 	blocks := p.Evidence.Blocks
 	for i, b := range blocks {
 		if b.Kind == htmlpage.Title && i+1 < len(blocks) {
-			if leadsToList(blocks, i+1) {
+			if leadsToList(blocks, i+1) && !isPhrase(blocks[i+1].Text) {
 				break
 			}
 			t := blocks[i+1].Text

@@ -262,8 +262,11 @@ func wordy(s string) bool {
 // isLabel reports a datum with its name before it: "Status: draft.", "Authors: Ada Doe <ada@…> and others."
 func isLabel(s string) bool {
 	name, value, ok := strings.Cut(s, ": ")
-	return isWritten(s) || ok && strings.Count(name, " ") < 3 && strings.Count(value, " ") < 4 && !strings.HasSuffix(s, ":")
+	return isWritten(s) || versionLine.MatchString(s) || ok && strings.Count(name, " ") < 3 && strings.Count(value, " ") < 4 && !strings.HasSuffix(s, ":")
 }
+
+// versionLine matches a line that only says which version something is: "Version 13.1.5."
+var versionLine = regexp.MustCompile(`(?i)^(?:version|release|revision)[ :]+\d[\w.+~-]*$`)
 
 // isWritten reports a datum of who wrote something, or of what may be done with it.
 func isWritten(s string) bool {
@@ -293,6 +296,17 @@ func withoutLead(s string) string {
 func leadsToList(blocks []htmlpage.Block, i int) bool {
 	return i+1 < len(blocks) && (blocks[i+1].Kind == htmlpage.Item || blocks[i+1].Kind == htmlpage.Term) && !plain.IsComplete(blocks[i].Text)
 }
+
+// isPhrase reports words that are no sentence and lead to nothing: "The fast kettle for small kitchens". The
+// last word of what leads to a list is another: "The kettle can be used for".
+func isPhrase(s string) bool {
+	words := strings.Fields(strings.ToLower(s))
+	return len(words) >= 5 && articles[words[0]] && !leads(s) && !leadingWords[words[len(words)-1]]
+}
+
+// leadingWords are the last words before a list.
+var leadingWords = plain.Set(`the a an and or of by with from for to in on at as is are be can you we include includes including provides offers contains following below covers supports features has have
+	sind ist für mit von und bietet enthält folgende sont est pour avec suivants incluye para con son`)
 
 // pointsAt reports a sentence that points at what an excerpt leaves out: code
 // or a table behind a colon.
