@@ -75,7 +75,8 @@ func (b *Browser) showLocal(ctx context.Context, u *url.URL, p farwire.RenderPag
 		if err == nil || ctx.Err() != nil || try > 0 || !errors.Is(err, errLost) {
 			return shown, err
 		}
-		b.o.Logger.DebugContext(ctx, "browser crashed; trying the page again", "target", u.Host, "err", err)
+		b.o.Logger.DebugContext(ctx, "browser crashed; trying the page again", "target", u.Host, "err", err,
+			"exit", c.cmd.ProcessState, "output", c.said)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -85,11 +86,12 @@ func (t *tab) open(ctx context.Context, fail context.CancelCauseFunc) (tidy func
 	tidy = func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 		defer cancel()
+		var failed error
 		for _, do := range todo {
-			if err := do(ctx); err != nil {
-				t.b.o.Logger.Debug("tab not tidied", "err", err)
-				return
-			}
+			failed = errors.Join(failed, do(ctx))
+		}
+		if failed != nil {
+			t.b.o.Logger.Debug("tab not tidied", "err", failed)
 		}
 	}
 	whole := session{wire: t.wire}
@@ -112,6 +114,11 @@ func (t *tab) open(ctx context.Context, fail context.CancelCauseFunc) (tidy func
 	if err != nil {
 		return tidy, err
 	}
+	// Before its context, or Chromium ends where a hidden tab has a renderer at that moment.
+	todo = slices.Insert(todo, 0, func(ctx context.Context) error {
+		_, err := call(ctx, whole, target.CloseTarget, target.CloseTargetParams(made))
+		return err
+	})
 	attached, err := call(ctx, whole, target.AttachToTarget, target.AttachToTargetParams{TargetID: made.TargetID, Flatten: new(true)})
 	if err != nil {
 		return tidy, err
