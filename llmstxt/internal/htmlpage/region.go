@@ -59,7 +59,7 @@ func (s *scanner) region(size, need int) {
 		}
 		if late && !laid {
 			// A contents list of the region's size stands before the text, or code.
-			if s.wholeFrom == start && !speaksBetween(s.page[start:c.begin]) {
+			if part := s.page[start:c.begin]; s.wholeFrom == start && !speaksBetween(part) && !isIndex(part, start == s.mainAt) {
 				s.wholeFrom = c.begin
 			}
 			start, before = c.begin, c.prose-leastParagraph
@@ -72,22 +72,6 @@ func (s *scanner) region(size, need int) {
 	if above >= 0 {
 		s.wholeFrom = min(s.wholeFrom, above)
 	}
-}
-
-// speaksBetween reports a part of a page of which most text stands in no link.
-func speaksBetween(part []byte) bool {
-	l, linked, said, link := lexer{page: part}, 0, 0, false
-	for kind := l.next(); kind != endOfPage; kind = l.next() {
-		switch {
-		case kind == textToken && link:
-			linked += len(bytes.TrimSpace(l.bytes()))
-		case kind == textToken:
-			said += len(bytes.TrimSpace(l.bytes()))
-		case l.tag == atom.A:
-			link = kind == startTag
-		}
-	}
-	return said > linked
 }
 
 // maxNotice is how many bytes of a page a notice at its end has, at most.
