@@ -110,6 +110,7 @@ func (s *scanner) container(tag atom.Atom) {
 		s.rootTag, s.rootDepth, s.rootWords = tag, 1, s.words+len(s.Links)
 	}
 	s.openHeadline(tag, a[1])
+	s.openAbout(tag, a[1], a[2])
 	class, id := subjectsOf(a[1]), subjectsOf(a[2])
 	s.crumbElement(tag, class, id, a[5], a[7])
 	if s.skipDepth == 0 && (standsAside(tag, role, class, id, a[4], a[6]) && !(role == "tablist" && s.holdsPanels()) || namesDialog(class, id) && s.isDialog(tag, a[1], s.attrs("style")[0])) {

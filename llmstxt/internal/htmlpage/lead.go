@@ -50,3 +50,19 @@ func (s *scanner) takeLead() int {
 	}
 	return l.at
 }
+
+// openAbout notes an element around what a page says of its subject above all headings, whose start tag was
+// just read: RDoc's <div id="description">, which may hold a short sentence or code alone.
+func (s *scanner) openAbout(tag atom.Atom, class, id string) {
+	if s.aboutAt == 0 && (tag == atom.Div || tag == atom.Section) && len(s.marks) == 0 && s.heading == 0 && s.skipDepth == 0 && s.header == 0 && (isAbout(class) || isAbout(id)) {
+		s.aboutAt = s.lexer.start
+	}
+}
+
+func isAbout(name string) bool {
+	switch name {
+	case "description", "docstring", "class-description", "module-description", "abstract":
+		return true
+	}
+	return false
+}

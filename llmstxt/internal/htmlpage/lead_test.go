@@ -30,3 +30,22 @@ func TestMarkdown_TextAboveTheHeading_IsKept(t *testing.T) {
 		}
 	}
 }
+
+// Short texts and code that say what a page is about, above headings of which none is its title, are the page's.
+func TestMarkdown_DescriptionAboveAllHeadings_IsKept(t *testing.T) {
+	const head = "<title>Class: Tea::Pot</title><body><div id=classHeader><table><tr><td>Class<td>Tea::Pot</table></div>"
+	const parts = "<div id=includes><h3>Included Modules</h3><a href=lid.html>Lid</a></div>"
+	const partsText = "### Included Modules\n\n[Lid](http://a.test/lid.html)\n"
+	for page, want := range map[string]string{
+		"<div id=bodyContent><div id=description><p>A pot for tea.</p></div></div>":      "A pot for tea.\n\n",
+		"<div><section class=docstring><pre>Pot.new.pour</pre></section></div>":          "```\nPot.new.pour\n```\n\n",
+		"<div id=description><p>A pot.</p><pre>pour</pre><h2>Lids</h2><p>One.</p></div>": "A pot.\n\n```\npour\n```\n\n## Lids\n\nOne.\n\n",
+		"<header><div class=description>Tea for all</div></header>":                      "",
+		"<h1>Tea</h1><div class=description>Tea for all</div>":                           "# Tea\n\nTea for all\n\n",
+		"<div class=site-description>Tea for all</div>":                                  "",
+	} {
+		if got := markdown(t, head+page+parts); got != want+partsText {
+			t.Errorf("%s:\n%q, want\n%q", page, got, want+partsText)
+		}
+	}
+}

@@ -13,7 +13,7 @@ import (
 
 // region chooses where the words are.
 func (s *scanner) region(size, need int) {
-	start, end, above := 0, size, -1
+	start, end, above, sure := 0, size, -1, true
 	if s.Frames {
 		s.from, s.to, s.wholeFrom, s.wholeEnd = s.framesFrom, min(s.framesTo, s.framesFrom+maxRegion), s.framesFrom, s.framesTo
 		return
@@ -31,7 +31,7 @@ func (s *scanner) region(size, need int) {
 			start = s.firstPara
 		}
 	} else if m != nil {
-		start, above = m.offset, m.lead
+		start, above, sure = m.offset, m.lead, certain
 		if !certain && s.firstPara >= 0 && s.firstPara < start {
 			start = s.firstPara
 		}
@@ -45,6 +45,9 @@ func (s *scanner) region(size, need int) {
 	}
 	if start > 0 && start != s.mainAt && start != s.headlineEnd {
 		start = s.entryOf(start)
+	}
+	if s.aboutAt > 0 && !sure {
+		start = min(start, s.aboutAt)
 	}
 	s.wholeFrom, s.wholeEnd = start, max(start, end)
 	before, laid, looked := 0, false, false

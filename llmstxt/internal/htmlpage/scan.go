@@ -163,6 +163,7 @@ type scanner struct {
 	headlineProse        int  // before that
 	marks                []mark
 	lead                 lead
+	aboutAt              int  // where the text begins that says what the page is about, above all headings; 0: nowhere
 	containers           int  // that are open
 	prose                int  // bytes of plain text so far, without links, code and skipped parts
 	paraAt, paraProse    int  // the paragraph being read
