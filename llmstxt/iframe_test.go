@@ -78,3 +78,20 @@ func TestHome_FramesInFrames_HaveTheirWords(t *testing.T) {
 		}
 	}
 }
+
+// The frame with the text of a program's reference may be called as its file is, which names no site.
+func TestSite_Title_FrameIsCalledAsAFile_IsTheNamespace(t *testing.T) {
+	for title, want := range map[string]string{"File: README.txt": "Kettle", "File: index.rdoc": "Kettle", "Overview": "Kettle", "Tea": "Tea"} {
+		w := &web{pages: map[string]answer{
+			"http://docs.test/":           html("<title>RDoc Documentation</title><frameset cols='20,80'><frame src=list.html><frame src=text.html></frameset>"),
+			"http://docs.test/list.html":  html("<title>Classes</title><a href=Lid.html>Kettle::Lid</a><a href=Pot.html>Kettle::Pot</a><a href=Spout.html>Kettle::Spout</a>"),
+			"http://docs.test/text.html":  html("<title>" + title + "</title><p>" + gadget + "</p>"),
+			"http://docs.test/Lid.html":   html("<title>Class: Kettle::Lid</title><p>Of a lid there is but one for each of them.</p>"),
+			"http://docs.test/Pot.html":   html("<title>Class: Kettle::Pot</title><p>A pot stands beside it, and it is seldom used.</p>"),
+			"http://docs.test/Spout.html": html("<title>Module: Kettle::Spout</title><p>Water comes out of it if it is held down far.</p>"),
+		}}
+		if got := crawl(t, w, "http://docs.test/", llmstxt.Options{}).Title; got != want {
+			t.Errorf("%s: %q, want %q", title, got, want)
+		}
+	}
+}

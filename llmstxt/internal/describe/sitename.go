@@ -25,7 +25,7 @@ func siteTitle(ctx context.Context, pages []Page, a affixes, covered string) str
 	if covered != "" && base.Evidence.SiteName == "" && a.name() == "" {
 		return covered
 	}
-	if f := base.framed; f != nil && base.Evidence.SiteName == "" && (base.Evidence.Title == "" || unnamed(base.Evidence.Title)) && !unnamed(f.Title) {
+	if f := base.framed; f != nil && base.Evidence.SiteName == "" && (base.Evidence.Title == "" || unnamed(base.Evidence.Title)) && !unnamed(strings.TrimPrefix(f.Title, "File: ")) {
 		return f.Title
 	}
 	if h := namedHeading(base.Evidence); h != "" && byGenerator(base.Evidence.Title) {
