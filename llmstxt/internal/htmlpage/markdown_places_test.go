@@ -159,6 +159,9 @@ func TestMarkdown_Tabs_EachPanelHasItsName(t *testing.T) {
 		"no panel":    {"<div class=x-tabs__list><a href=g.html>Guide</a></div><p>a</p><div class=x-tabs__panel>b</div>", "[Guide](http://a.test/g.html)\n\na\n\nb\n"},
 		"no tabs":     {"<div class=stabs__label><b>A</b></div><ul class=tabs-list__label><li>C</ul><div class=x-tabs__content>a</div><div class=x-tabs__panel aria-hidden=true>b</div>", "**A**\n\n- C\n\na\n"},
 		"other tabs":  {"<div class=tabs><p>a</p></div><div class=language-x><p>b</p></div>", "a\n\nb\n"},
+		"in a list":   {"<div class=tabs><div class=tabs__nav><ul><li>A</li><li>B</li></ul></div><div class=tabs__pane>a</div><div class=tabs__pane hidden>b</div></div>", "**A**\n\na\n\n**B**\n\nb\n"},
+		"wrapped":     {"<div class=tabs><div class=tabs__list><div class=x><button>A</button><button>B</button></div></div><div class=tabs__panel>a</div><div class=tabs__panel hidden>b</div></div>", "**A**\n\na\n\n**B**\n\nb\n"},
+		"with a text": {"<div class=tabs><div class=tabs__header><h3>Pots</h3><p>Choose one of these.</p></div><div class=tabs__panel>a</div></div>", "### Pots\n\nChoose one of these.\n\na\n"},
 		"no list":     {"<p>a</p><div role=tabpanel hidden>b</div>", "a\n"},
 		"unnamed":     {"<div role=tablist><button role=tab></button></div><div role=tabpanel>a</div><div role=tabpanel hidden>b</div>", "a\n\nb\n"},
 		// As Radix has them: the panels that nobody has chosen are empty.
@@ -228,6 +231,9 @@ func TestRead_ObjectsThatEmbedNothing_HideNothing(t *testing.T) {
 		"<object>" + rest + "</object><p>More.</p>":                                                 "The lid of the kettle is named by its key.\n\nMore.\n",
 		"<object data=pot.svg type='image/svg+xml'><p>Your browser has no SVG.</p></object>" + rest: "The lid of the kettle is named by its key.\n",
 		"<object classid=pot><param name=a value=b>No pots.</object>" + rest:                        "The lid of the kettle is named by its key.\n",
+		"<pre>List<Object> a;</pre>" + rest:                                                         "```\nList a;\n```\n\nThe lid of the kettle is named by its key.\n",
+		"<object><object data=pot.svg>No SVG.</object></object>" + rest:                             "The lid of the kettle is named by its key.\n",
+		"<object data=pot.svg>No SVG.</object>" + rest:                                              "The lid of the kettle is named by its key.\n",
 	} {
 		page = "<title>Pots</title><main><h1>Pots</h1>" + page + "</main>"
 		if got := strings.TrimPrefix(markdown(t, page), "# Pots\n\n"); got != want {
@@ -238,7 +244,7 @@ func TestRead_ObjectsThatEmbedNothing_HideNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		blocks, _ := read.Blocks("")
-		if said := fmt.Sprint(blocks); !strings.Contains(said, "named by its key") || strings.Contains(said, "SVG") {
+		if said := fmt.Sprint(blocks); !strings.Contains(said, "named by its key") || strings.Contains(said, "SVG") || strings.Contains(said, "No pots") {
 			t.Errorf("%s: %s", page, said)
 		}
 	}

@@ -65,7 +65,15 @@ func (m *marker) openTabs(of tabKind) bool {
 				return false
 			}
 			nested = nested || a[0] == "tablist"
-			if in == 0 && (look.tag == atom.Label || a[0] == "tab" || of == byName && (depth == 1 || depth == 2 && look.tag == list)) {
+			if of == byName && standsForText(look.tag) {
+				return false // more than names stands in it
+			}
+			if of == byName && in == 0 && depth == 1 && (look.tag == atom.Ul || look.tag == atom.Ol || look.tag == atom.Nav) {
+				list = look.tag // the items stand in a list of their own
+				continue
+			}
+			button := of == byName && look.tag == atom.Button && (in == 0 || len(bytes.TrimSpace(name)) == 0)
+			if button || in == 0 && (look.tag == atom.Label || a[0] == "tab" || of == byName && (depth == 1 || depth == 2 && look.tag == list)) {
 				in, inDepth, name = look.tag, 1, name[:0]
 				open = tab{id: a[1], panel: a[2], of: of, list: m.tabLists}
 			} else if look.tag == in && in != 0 {
@@ -92,6 +100,15 @@ func (m *marker) openTabs(of tabKind) bool {
 		m.tabLists++
 	}
 	return true
+}
+
+// standsForText reports an element that no name of a tab has in it.
+func standsForText(tag atom.Atom) bool {
+	switch tag {
+	case atom.P, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Pre, atom.Table, atom.Blockquote, atom.Dl:
+		return true
+	}
+	return false
 }
 
 // panelFollows reports that a panel with a class name alone begins right behind an offset, but for

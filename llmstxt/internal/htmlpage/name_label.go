@@ -29,10 +29,13 @@ func (l *lexer) nameLabel() nameLabel {
 		return nameLabel{}
 	}
 	look := lexer{page: l.page[:min(len(l.page), l.pos+maxLabel)], pos: l.pos}
+	depth := 1
 	for kind := look.next(); kind != endOfPage; kind = look.next() {
 		switch {
 		case kind == startTag && look.tag == l.tag:
-			return nameLabel{}
+			depth++
+		case kind == endTag && look.tag == l.tag && depth > 1:
+			depth--
 		case kind == endTag && look.tag == l.tag:
 			label := nameLabel{before: wordBefore(l.page, l.start)}
 			if wordBehind(l.page, look.pos) {
@@ -74,7 +77,7 @@ func wordBefore(page []byte, at int) bool {
 			return false
 		}
 		if page[at-1] != '>' {
-			return isAlphanumeric(page[at-1])
+			return isAlphanumeric(page[at-1]) || endsName(page[:at])
 		}
 		begin := max(0, at-maxLabel)
 		i := bytes.LastIndexByte(page[begin:at], '<')
@@ -90,13 +93,22 @@ func wordBefore(page []byte, at int) bool {
 	return false
 }
 
+// endsName reports what a name ends with besides letters: "boil()", "pots[]", "Map&lt;Pot&gt;".
+func endsName(page []byte) bool {
+	return bytes.IndexByte([]byte(")]}"), page[len(page)-1]) >= 0 || bytes.HasSuffix(page, []byte("&gt;"))
+}
+
 // wordBehind reports a word that begins at an offset of a page, or behind such elements.
 func wordBehind(page []byte, at int) bool {
 	look := lexer{page: page[:min(len(page), at+maxLabel)], pos: at}
+	own := false // it is in an element that begins behind the label
 	for range maxLabelTags {
 		switch kind := look.next(); {
 		case kind == textToken:
 			text := look.bytes()
+			if own && text[0] == '/' {
+				return true // the path behind "GET"
+			}
 			n := 0
 			for n < len(text) && isAlphanumeric(text[n]) {
 				n++
@@ -104,6 +116,8 @@ func wordBehind(page []byte, at int) bool {
 			return n > 0 && string(text[:n]) != "s" && string(text[:n]) != "es" // of a plural
 		case kind != startTag && kind != endTag, !inline[look.tag], look.tag == 0, look.tag == atom.Script, look.tag == atom.Style:
 			return false
+		default:
+			own = kind == startTag
 		}
 	}
 	return false

@@ -22,6 +22,7 @@ func simplify(out, region []byte) []byte {
 	form := false       // one is open that holds the page
 	field := false      // one is open that does not
 	tables := 0         // that are open
+	embeds := 0         // objects that are open and embed something
 	labelEnd := 0       // where the end tag ends of a label that white space goes behind
 	for kind := l.next(); kind != endOfPage; kind = l.next() {
 		switch {
@@ -94,6 +95,14 @@ func simplify(out, region []byte) []byte {
 			}
 			field = kind == startTag
 			out = append(out, l.bytes()...)
+		case atom.Object:
+			if kind == startTag && l.name < l.pos-1 {
+				embeds++
+				out = append(out, "<object data>"...)
+			} else if kind == endTag && embeds > 0 {
+				embeds--
+				out = append(out, "</object>"...)
+			} // else it embeds nothing, and its content is the page's
 		case atom.Span:
 			if kind == startTag {
 				if l.start == leaf && code == 0 && beginsText(out, l.page[l.pos:]) {
@@ -102,8 +111,9 @@ func simplify(out, region []byte) []byte {
 				var label nameLabel
 				if code == 0 {
 					label = l.nameLabel()
+					labelEnd = max(labelEnd, label.end)
 				}
-				if label.before {
+				if label.before || code == 0 && l.name < l.pos-1 && isClassifier(l.attrs("class")[0]) {
 					out = append(out, ' ')
 				}
 				if text := l.leaf(); text != nil {
@@ -113,6 +123,9 @@ func simplify(out, region []byte) []byte {
 					}
 					continue
 				}
+			} else if l.pos == labelEnd {
+				out = append(out, "</span> "...)
+				continue
 			}
 			fallthrough
 		default:
