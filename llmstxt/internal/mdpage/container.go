@@ -36,7 +36,12 @@ func containerTitle(text string) string {
 		if kind = m[1]; untitled[strings.ToLower(kind)] {
 			return ""
 		}
-		title = titleBehind(m[2])
+		if said := directiveText(strings.ToLower(kind), strings.TrimSpace(m[2])); said != "" {
+			return said
+		}
+		if title = strings.TrimSpace(strings.ReplaceAll(attributes.ReplaceAllString(m[2], ""), "**", "")); strings.HasPrefix(title, "{") {
+			title = ""
+		}
 	} else if strings.HasPrefix(kind, "{") {
 		kind = strings.TrimPrefix(firstClass.FindString(kind), ".")
 	}
@@ -54,6 +59,31 @@ func containerTitle(text string) string {
 	}
 	return title
 }
+
+// directiveText is what a page shows of what stands behind the name of a directive that is about a version
+// or describes a part of a program; "" for others.
+func directiveText(name, argument string) string {
+	if argument == "" {
+		return ""
+	}
+	if words := versions[name]; words != "" {
+		version, text, _ := strings.Cut(argument, " ")
+		if text != "" {
+			version += ": " + strings.ReplaceAll(text, "**", "")
+		}
+		return words + version
+	}
+	if i := strings.IndexByte(name, ':'); described[name[i+1:]] && (i >= 0 || name == "function") && !strings.Contains(argument, "`") {
+		return "`" + argument + "`"
+	}
+	return ""
+}
+
+// versions are the directives about versions, with the words that Sphinx has for them.
+var versions = map[string]string{"versionadded": "Added in version ", "versionchanged": "Changed in version ", "versionremoved": "Removed in version ", "deprecated": "Deprecated since version "}
+
+// described are parts of programs that directives of Sphinx's domains describe, such as py:method.
+var described = plain.Set(`function class method staticmethod classmethod attribute property data exception decorator macro struct type enum var member namespace option`)
 
 // titleBehind is the title that follows the kind of a container: "[Good to know]", " Good to know".
 // Attributes, and options such as "cols=2", are not a title.
@@ -80,13 +110,12 @@ func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 var notes = plain.Set(`note tip info warning danger caution important attention hint success error question example abstract details`)
 
 // untitled are directives of MyST behind whose name stands something else: a file, a language, a number.
-var untitled = plain.Set(`figure image code code-block code-cell sourcecode include literalinclude embed iframe video youtube raw eval-rst math toctree contents
-	grid grid-item div span container hlist only index list-of bibliography button-link button-ref versionadded versionchanged versionremoved deprecated
-	function py:function class py:class py:method py:module autosummary autofunction autoclass automodule currentmodule mermaid`)
+var untitled = plain.Set(`figure figure-md image code code-block code-cell sourcecode include literalinclude embed iframe video youtube raw eval-rst math toctree contents
+	grid grid-item div span container hlist only index list-of bibliography button-link button-ref class module py:module autosummary autofunction autoclass automodule currentmodule mermaid`)
 
 var (
 	// directive matches one of MyST and what stands behind it.
-	directive  = regexp.MustCompile(`^\{([A-Za-z][\w:+-]*)\}((?:[ \t].*)?)$`)
+	directive  = regexp.MustCompile(`^\{([A-Za-z][\w:+-]*)\}(.*)$`)
 	titleField = regexp.MustCompile(`\{[^{}]*\b(?:title|label)=(?:"([^"]*)"|'([^']*)')[^{}]*\}`)
 	firstClass = regexp.MustCompile(`\.[A-Za-z][\w-]*`)
 	attributes = regexp.MustCompile(`[ \t]*\{:?[ \t]*[#.][\pL\pN_][\pL\pN_:.-]*(?:[ \t]+(?:[#.][\pL\pN_][\pL\pN_:.-]*|[\w-]+=\S+))*[ \t]*\}$`)

@@ -22,7 +22,10 @@ func TestWhole_Container_HasItsTitle(t *testing.T) {
 		`:::note{title="Mind the lid"}`: "Mind the lid", `::: {.callout-tip title='Lids' collapse="true"}`: "Lids", "::: tip Lids {#lids .wide}": "Lids", ":::warning Größe zählt": "Größe zählt",
 		"::: tip": "Tip", ":::NOTE": "Note", "::: {.callout-warning}": "Warning", ":::info{.wide}": "Info",
 		":::{note} Good to know": "Good to know", "::::{admonition} Mind the *lid*": "Mind the *lid*", ":::{dropdown} More {#more}": "More", ":::{tab-item} npm": "npm", ":::{prf:theorem} Of Tea": "Of Tea",
-		":::{tip}": "Tip", ":::{Warning}": "Warning", ":::{seealso}": "See also", ":::{admonition}": "", ":::{figure} pots/lid.png": "", ":::{code-block} python": "", ":::{tab-set}": "", ":::{versionadded} 2.0": "", ":::{grid} 1 2 2 3": "",
+		":::{tip}": "Tip", ":::{Warning}": "Warning", ":::{seealso}": "See also", ":::{admonition}": "", ":::{figure} pots/lid.png": "", ":::{code-block} python": "", ":::{tab-set}": "", ":::{grid} 1 2 2 3": "",
+		":::{versionadded} 2.0": "Added in version 2.0", ":::{deprecated} 1.2 Use *boil* instead.": "Deprecated since version 1.2: Use *boil* instead.", ":::{versionchanged}": "",
+		":::{note}Mind the lid": "Mind the lid", ":::{admonition} x=1 boils": "x=1 boils", ":::{tip}{.wide}": "Tip", ":::{figure-md} fig-lid": "",
+		":::{py:function} boil(lid, *pots, **hot)": "`boil(lid, *pots, **hot)`", "::::{function} boil(lid)": "`boil(lid)`", ":::{class} wide": "", ":::{cpp:class} tea::Pot": "`tea::Pot`", ":::{py:module} pot": "",
 		"::: code-group": "", "::: {.column width=\"50%\"}": "", "::: tabs#fruits": "", "::: slot header": "", "::: tip **Mind** the lid": "Mind the lid", "::: grid cols=2": "", "::: v-pre": "", "::: {#lids}": "", ":::": "", "::: tabs": "",
 	} {
 		if want != "" {
