@@ -199,7 +199,7 @@ func byHub(pages []Page, index map[string]int, _ string) []string {
 	size := make([]int, len(pages)) // of the list that a page has its key from
 	for _, m := range pages[0].Evidence.Menu {
 		hub, ok := index[m.URL]
-		if !ok || hub == 0 || pages[hub].Secondary || vague(m.Name) && !opening[plain.Key(m.Name)] || isStep(m.Name) {
+		if !ok || hub == 0 || pages[hub].Secondary && !listsFiles(&pages[hub]) || vague(m.Name) && !opening[plain.Key(m.Name)] || isStep(m.Name) {
 			continue
 		}
 		var to []int

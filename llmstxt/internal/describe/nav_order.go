@@ -32,7 +32,7 @@ func navOrder(pages []Page, index map[string]int, parts map[string][]string) []s
 		}
 	}
 	page := func(url string) {
-		if i, ok := index[url]; ok && i > 0 && (!pages[i].Secondary || plain.Key(pages[i].Title) == plain.Key(pages[i].Section)) {
+		if i, ok := index[url]; ok && i > 0 && (!pages[i].Secondary || plain.Key(pages[i].Title) == plain.Key(pages[i].Section) || listsFiles(&pages[i])) {
 			add(pages[i].Section)
 		}
 	}

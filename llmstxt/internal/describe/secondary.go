@@ -35,7 +35,7 @@ func secondary(p *Page) bool {
 			return true
 		}
 	}
-	if p.outlined && strings.HasPrefix(slug, "globals") && strings.Contains(p.Evidence.Title, ": Globals") {
+	if strings.Contains(p.Evidence.Title, ": Globals") && (p.outlined && strings.HasPrefix(slug, "globals") || ofGlobals.MatchString(slug)) {
 		return true // of the files of a program in C, likewise
 	}
 	if slug == "index" {
@@ -148,6 +148,12 @@ func partOfIndex(slug string) bool {
 	}
 	return strings.Trim(part, "0123456789") == ""
 }
+
+// listsFiles reports Doxygen's list of a program's files. It is of use to few, but it names the pages of these.
+func listsFiles(p *Page) bool { return strings.HasSuffix(p.Evidence.Title, ": File List") }
+
+// ofGlobals matches the addresses of Doxygen's lists of globals of a kind: "globals_func", "globals_defs_b".
+var ofGlobals = regexp.MustCompile(`^globals_(?:func|vars|type|enum|eval|defs|prop)(?:_\w+)?$`)
 
 // doxygenLists are the titles of Doxygen's lists of all names, behind the project's.
 var doxygenLists = []string{": Class Members", ": File Members", ": Namespace Members", ": Data Fields", ": Class Index", ": Data Structure Index"}
