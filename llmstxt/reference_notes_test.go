@@ -69,9 +69,11 @@ func TestNote_WordsThatLeadToCode_AreNotJoinedByNavigation(t *testing.T) {
 func TestNote_LeadToLongItems_IsLeftOut(t *testing.T) {
 	long := "Pour the water on the leaves" + strings.Repeat(" of the tea in the pot and wait", 6) + "."
 	for text, want := range map[string]string{
-		"Tea is made of leaves. It is hot. When you make tea:": "Tea is made of leaves. It is hot.",
-		"Tea is made of leaves that grow on hills:":            "Tea is made of leaves that grow on hills.",
-		"Tea is made of leaves, which grow on hills. 淹れ方は：":    "Tea is made of leaves, which grow on hills.",
+		"Tea is made of leaves. It is hot. When you make tea:":                               "Tea is made of leaves. It is hot.",
+		"There are now four modular authentication frameworks. The following are supported:": "There are now four modular authentication frameworks.",
+		"Hello! This page explains how to make tea on:":                                      "Hello! This page explains how to make tea on.",
+		"Tea is made of leaves that grow on hills:":                                          "Tea is made of leaves that grow on hills.",
+		"Tea is made of leaves, which grow on hills. 淹れ方は：":                                  "Tea is made of leaves, which grow on hills.",
 	} {
 		page := "<title>Tea</title><main><h1>Tea</h1><p>" + text + "</p><ul><li>%s<li>Wait for a while, then drink it.</ul></main>"
 		if p := one(t, strings.Replace(page, "%s", long, 1), llmstxt.Options{}); p.Note != want {
@@ -79,6 +81,21 @@ func TestNote_LeadToLongItems_IsLeftOut(t *testing.T) {
 		}
 		if p := one(t, strings.Replace(page, "%s", "Boil a cup of water from a well.", 1), llmstxt.Options{}); !strings.Contains(p.Note, "a cup of water") {
 			t.Errorf("%s: %q", text, p.Note)
+		}
+	}
+}
+
+// A licence says that it is one; what a page says of all but some cases is its own.
+func TestNote_OtherwiseNoted_IsNoLicence(t *testing.T) {
+	const next = "<p>The second paragraph goes on about how tea is made.</p>"
+	for text, want := range map[string]string{
+		"Unless otherwise noted, this guide assumes that your kettle is on.":                          "Unless otherwise noted, this guide assumes that your kettle is on.",
+		"Except where otherwise noted, content types are those of the kettle.":                        "Except where otherwise noted, content types are those of the kettle.",
+		"Except where otherwise noted, this work is under the licence of all kettles.":                "The second paragraph goes on about how tea is made.",
+		"Except as otherwise noted, the content of this page is licensed under its own terms of use.": "The second paragraph goes on about how tea is made.",
+	} {
+		if p := one(t, "<title>Tea</title><main><h1>Tea</h1><p>"+text+"</p>"+next+"</main>", llmstxt.Options{}); !strings.HasPrefix(p.Note, want) {
+			t.Errorf("%s: %q, want %q", text, p.Note, want)
 		}
 	}
 }

@@ -106,7 +106,7 @@ var licences = newPhrases(
 	"redistribute it and/or modify", "redistribute and/or modify", "under the terms of the gnu", "permission is granted to copy", "permission is granted to make",
 	"permission is granted to reproduce", "permission is hereby granted", "we grant permission to copy and distribute", "may also be copied and distributed", "be copied, in whole or in part", "copy of the license is included in the section", "permission notice", "verbatim copies",
 	"all rights reserved", "copyright ©", "copyright 19", "copyright 20", "copyright (c)", "without even the implied warranty", "is subject to the boost software license",
-	"work is licensed under", "otherwise noted, this", "otherwise noted, content", "otherwise noted, the content", "licensed under a creative commons", "licensed under creative commons", "licensed under the creative commons", "to view a copy of this license", "along with this program", "copy of the gnu general public license",
+	"work is licensed under", "otherwise noted, this work", "otherwise noted, this content", "otherwise noted, content on", "otherwise noted, content of", "otherwise noted, the content of", "licensed under a creative commons", "licensed under creative commons", "licensed under the creative commons", "to view a copy of this license", "along with this program", "copy of the gnu general public license",
 	"gnu general public license for more details", "text of the gnu general public license", "gnu.org/licenses", "writing to the free software foundation")
 
 // notices are in the banners of sites and of the services that make these (OneTrust,

@@ -285,7 +285,7 @@ func leads(s string) bool { return strings.HasSuffix(s, ":") || strings.HasSuffi
 // that is nothing else ends there.
 func withoutLead(s string) string {
 	if said := plain.Sentences(s); len(said) > 1 && leads(strings.TrimSpace(said[len(said)-1])) {
-		if before := strings.TrimSpace(strings.Join(said[:len(said)-1], "")); plain.IsComplete(before) {
+		if before := strings.TrimSpace(strings.Join(said[:len(said)-1], "")); plain.IsComplete(before) && (spaceless(before) || strings.Count(before, " ") >= leastSpaces) {
 			return before
 		}
 	}
@@ -301,8 +301,12 @@ func leadsToList(blocks []htmlpage.Block, i int) bool {
 // last word of what leads to a list is another: "The kettle can be used for".
 func isPhrase(s string) bool {
 	words := strings.Fields(strings.ToLower(s))
-	return len(words) >= 5 && articles[words[0]] && !leads(s) && !leadingWords[words[len(words)-1]]
+	return len(words) >= 5 && articles[words[0]] && !leads(s) && !leadingWords[words[len(words)-1]] && !ofBook.MatchString(s)
 }
+
+// ofBook matches words on what a list has, which say nothing of the site: "The main topics of this manual".
+var ofBook = regexp.MustCompile(`(?i)\b(?:the|this|these|all|die|diese|dieses|la|le|les|cette|ce|el|este|esta)(?: the)?(?: \pL+)? ` +
+	`(?:documentation|docs|manual|topics|parts|pages|sections|chapters|contents|dokumentation|handbuchs?|themen|kapitel|seiten|chapitres|rubriques|manuel|documentación|capítulos|temas|secciones)\b|\bthis (?:guide|book|page)\b`)
 
 // leadingWords are the last words before a list.
 var leadingWords = plain.Set(`the a an and or of by with from for to in on at as is are be can you we include includes including provides offers contains following below covers supports features has have
