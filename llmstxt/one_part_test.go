@@ -75,7 +75,7 @@ func TestSections_OnePartWithAName_StandsBehindTheOthers(t *testing.T) {
 
 // A folder without another name is called as people write it, with initials in capitals.
 func TestSections_FoldersOfInitials_HaveCapitals(t *testing.T) {
-	for folder, want := range map[string]string{"api": "API", "rest-api": "Rest API", "cli_commands": "CLI commands", "apiary": "Apiary", "clinic": "Clinic"} {
+	for folder, want := range map[string]string{"api": "API", "rest-api": "Rest API", "cli_commands": "CLI commands", "css-in-js": "CSS in JS", "apiary": "Apiary", "clinic": "Clinic"} {
 		w, links := &web{pages: map[string]answer{}}, ""
 		for _, at := range []string{"/" + folder + "/a", "/" + folder + "/b", "/guides/c", "/guides/d"} {
 			w.pages["http://docs.test"+at] = doc("Page " + at[len(at)-1:])

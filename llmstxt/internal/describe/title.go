@@ -388,7 +388,7 @@ func segmentTitle(s string) string {
 }
 
 // initials are words of addresses that people write in capital letters and that mean nothing else.
-var initials = plain.Set("api cli sdk faq ui gui http https url uri sql css html json xml csv yaml ssl tls ssh dns rpc orm jwt oidc saml")
+var initials = plain.Set("api cli sdk faq ui gui http https url uri sql css js html json xml csv yaml ssl tls ssh dns rpc orm jwt oidc saml")
 
 // isVersion reports a name such as "v2.3.4".
 func isVersion(s string) bool {
