@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -132,6 +133,30 @@ func TestCrawl_PageInDoubtWaits_NowhereIsAskedMeanwhile(t *testing.T) {
 					t.Errorf("asked for %d times, after the page before: %v; %v", probes(w), waited, urls(s))
 				}
 			})
+		})
+	}
+}
+
+// One worker has no request to spare: what the pages before need comes first, if what cannot exist gets no answer.
+func TestCrawl_OneWorker_NowhereWaitsForThePagesBefore(t *testing.T) {
+	for range 10 {
+		synctest.Test(t, func(t *testing.T) {
+			w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a", "/thin"), "http://docs.test/a": doc("Part"),
+				"http://docs.test/thin": html("<title>Home</title><main><h1>Lids</h1><p>All about /thin and what it holds.</p></main>")}}
+			var twin atomic.Bool
+			w.handler = func(r *http.Request) (answer, bool) {
+				if r.URL.Path == "/a.md" {
+					twin.Store(true)
+				}
+				if strings.Contains(r.URL.Path, "no-such-page") && !twin.Load() {
+					t.Error("the page before has not been asked for in Markdown")
+				}
+				return answer{}, false
+			}
+			crawl(t, w, "http://docs.test/", llmstxt.Options{Workers: 1})
+			if probes(w) != 1 || !twin.Load() {
+				t.Errorf("asked for %d times, %t", probes(w), twin.Load())
+			}
 		})
 	}
 }

@@ -139,9 +139,10 @@ func (c *crawler) nowhere(ctx context.Context) *result {
 }
 
 // foresee has asked what an address gets that cannot exist when a page has come that will be
-// compared with it: so nobody waits for that when the turn of the page comes.
+// compared with it: so nobody waits for that when the turn of the page comes. Of requests that
+// leave one by one it would only hold up another.
 func (c *crawler) foresee(ctx context.Context, r *result) {
-	if r.refused == nil && !r.noindex && !c.pace.IsSlow() && (c.isInDoubt(r, false) || r.generic != "" && (r.named || r.nothing)) {
+	if c.Workers > 1 && r.refused == nil && !r.noindex && !c.pace.IsSlow() && (c.isInDoubt(r, false) || r.generic != "" && (r.named || r.nothing)) {
 		c.askNowhere(ctx)
 	}
 }
