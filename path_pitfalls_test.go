@@ -160,7 +160,8 @@ func TestPathForm_LocationWithUserinfo_LosesIt(t *testing.T) {
 		"https://user@other.test:8443/x?a=b@c#d":    "https/other.test:8443/x?a=b@c#d",
 		"//user:pass@other.test/x":                  "http/other.test/x",
 		`\\user:pass@other.test\x`:                  "http/other.test/x",
-		"http:user:pass@other.test/x":               "http/other.test/x",
+		"https:user:pass@other.test/x":              "https/other.test/x",
+		"http:user:pass@other.test/x":               "http/" + w.host() + "/a/user:pass@other.test/x", // relative, to browsers
 		"http://a@b@other.test/":                    "http/other.test/",
 		"http://other.test%2f@evil.test/":           "http/evil.test/",
 		"HTTP://%75ser:p%40ss@other.test/../../etc": "http/other.test/etc",
