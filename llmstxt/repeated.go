@@ -120,7 +120,7 @@ func (r *repeated) without(title, text string) string {
 }
 
 // titleBelow is the index of a heading that is the page's title and has nothing but labels above it, as
-// the number of a version, a date or the name of a part; 0 if there is none.
+// the number of a version, a date or the name of a part; 0 without one.
 func titleBelow(blocks []string, title string) int {
 	size := 0
 	for i, b := range blocks[:min(len(blocks), maxLabels+1)] {
