@@ -303,6 +303,19 @@ func TestShutdown_DeadlinePasses_CutsSessions(t *testing.T) {
 	}
 }
 
+func TestShutdown_LocalExits_AreSelectedNoMore(t *testing.T) {
+	p := localPool(t, fake("de1", "DE", nil))
+	selectOne(t, p, agent.Query{})
+	if err := p.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range []agent.Query{{}, {Slugs: []string{"de1"}}, {Session: "s"}} {
+		if e, err := p.SelectAgent(t.Context(), q); !errors.Is(err, agent.ErrNoAgent) {
+			t.Errorf("%+v: selected %q, %v", q, e.Slug, err)
+		}
+	}
+}
+
 func TestAgent_GatewayRestarts_AttachesAgain(t *testing.T) {
 	log, _ := newLog(t)
 	addr := harness.FreeAddr(t)

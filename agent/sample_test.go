@@ -1,8 +1,10 @@
 package agent_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/farwire/farwire/agent"
@@ -49,4 +51,59 @@ func TestSelect_ManyAgents_ByTheSameRules(t *testing.T) {
 	if _, err := near.SelectAgent(t.Context(), agent.Query{Slugs: []string{"a2"}}); err == nil {
 		t.Error("a pinned agent that drains was picked")
 	}
+}
+
+func TestSelect_ManyExits_SessionKeepsItsOwn(t *testing.T) {
+	var slugs []string
+	for n := range 1200 {
+		slugs = append(slugs, fmt.Sprint("a", n))
+	}
+	p := poolOf(t, slugs...)
+	for i, home := range homes(t, p, 20) {
+		for range 5 {
+			if e := selectOne(t, p, session(i)); e.Slug != home {
+				t.Fatalf("session %d goes to %s, and then to %s", i, home, e.Slug)
+			}
+		}
+	}
+}
+
+func TestSelect_ManyExitsHalfFailForAHost_OthersArePreferredThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const exits = 1200
+		refused := &agent.DialError{Fault: agent.FaultTarget, Err: errors.New("refused")}
+		var all []agent.Exit
+		for n := range exits {
+			fail := func() error { return nil }
+			if n%2 == 0 {
+				fail = func() error { return refused }
+			}
+			all = append(all, fake(fmt.Sprint("a", n), "DE", fail))
+		}
+		p := localPool(t, all...)
+		for n := 0; n < exits; n += 2 {
+			e := selectOne(t, p, agent.Query{Slugs: []string{fmt.Sprint("a", n)}})
+			for range 4 {
+				if _, err := e.DialContext(t.Context(), "tcp", "poor.test:443"); err == nil {
+					t.Fatal("dialled")
+				}
+			}
+		}
+		failing := func(host string) (n int) {
+			for range 400 {
+				var at int
+				if _, err := fmt.Sscanf(selectOne(t, p, agent.Query{Host: host}).Slug, "a%d", &at); err != nil {
+					t.Fatal(err)
+				}
+				n += 1 - at%2
+			}
+			return n
+		}
+		if n := failing("poor.test"); n > 100 {
+			t.Errorf("%d of 400 go to exits that fail for the host", n)
+		}
+		if n := failing("other.test"); n < 120 || n > 280 {
+			t.Errorf("%d of 400 for another host go to those exits", n)
+		}
+	})
 }
