@@ -202,7 +202,9 @@ func newKillableAgent(t testing.TB, slug string) *killableAgent {
 		}
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		m.conns = append(m.conns, c)
+		if m.conns = append(m.conns, c); m.dead.Load() {
+			c.Close() // it was killed while this was dialled
+		}
 		return &killableConn{c, m}, nil
 	}
 	return m

@@ -101,8 +101,9 @@ type crawl struct {
 
 // Surplus returns the folders of the crawls that a caller has too many of, in the order
 // in which they go: crawls of sites that are not enrolled first, the oldest first, and
-// nothing of the site that has just been saved. enrolled is asked, when something has to
-// go, for the folders of enrolled sites.
+// nothing of the site that has just been saved. When that has become surplus meanwhile,
+// those that were saved later have it removed, and nothing goes in its place. enrolled is
+// asked, when something has to go, for the folders of enrolled sites.
 func Surplus(files []File, saved Site, most Limits, enrolled func() ([]string, error)) ([]string, error) {
 	crawls := crawlsOf(files, saved.Caller)
 	surplus, bytes := len(crawls)-most.Crawls, int64(0)
@@ -121,15 +122,20 @@ func Surplus(files []File, saved Site, most Limits, enrolled func() ([]string, e
 			c.kept = true
 		}
 	}
+	own := crawls[saved.Folder]
+	newer := func(c *crawl) bool { return own != nil && c.newest.After(own.newest) }
+	overtaken := slices.ContainsFunc(slices.Collect(maps.Values(crawls)), newer)
 	var gone []string
 	for _, c := range slices.SortedFunc(maps.Values(crawls), oldestFirst) {
 		if surplus <= 0 && bytes <= most.Bytes {
 			break
 		}
-		if c.folder == saved.Folder {
+		if c == own && !overtaken {
 			continue
 		}
-		gone = append(gone, c.folder)
+		if c != own {
+			gone = append(gone, c.folder)
+		}
 		surplus--
 		bytes -= c.bytes
 	}

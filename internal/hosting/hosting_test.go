@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -84,7 +85,7 @@ func TestSurplus_OldestNotEnrolled_IsRemovedFirst(t *testing.T) {
 		{Name: "llms/c/mid/docs/a.md", Size: 10, Modified: at(9)}, // a crawl is as new as its newest file
 		{Name: "llms/c/mid/docs/b.md", Modified: at(3)},
 		{Name: "llms/c/late/llms.txt", Size: 10, Modified: at(5)},
-		{Name: "llms/c/new/llms.txt", Size: 100, Modified: at(0)},
+		{Name: "llms/c/new/llms.txt", Size: 100, Modified: at(9)},
 		{Name: "llms/other/x/llms.txt", Size: 1000, Modified: at(0)},
 		{Name: "llms/c/stray.txt", Size: 1000, Modified: at(0)},
 	}
@@ -126,5 +127,40 @@ func TestSurplus_OldestNotEnrolled_IsRemovedFirst(t *testing.T) {
 	got, err := hosting.Surplus(files, saved, hosting.Limits{Crawls: 1, Bytes: 150}, all)
 	if want := []string{"llms/c/late", "llms/c/enrolled", "llms/c/old", "llms/c/mid"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("with three that are enrolled: %q, %v, want %q", got, err, want)
+	}
+}
+
+// Crawls save, and look for what is too much, in any order: when all have, as many are left
+// as may be, and they are those that were saved last.
+func TestSurplus_SavedMeanwhileByOthers_NothingElseGoes(t *testing.T) {
+	const most, saves = 4, 9
+	for _, enrolled := range [][]string{nil, {"llms/c/0"}, {"llms/c/3", "llms/c/8"}} {
+		var files []hosting.File
+		left := map[string]bool{}
+		for n := range saves {
+			folder := fmt.Sprint("llms/c/", n)
+			left[folder] = true
+			files = append(files, hosting.File{Name: folder + "/llms.txt", Size: 10, Modified: time.Unix(int64(n), 0)})
+		}
+		for n := range saves { // each has all of them in its list
+			gone, err := hosting.Surplus(files, hosting.Site{Caller: "llms/c", Folder: fmt.Sprint("llms/c/", n)}, hosting.Limits{Crawls: most, Bytes: 1 << 20},
+				func() ([]string, error) { return enrolled, nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, folder := range gone {
+				delete(left, folder)
+			}
+		}
+		want := map[string]bool{}
+		for _, folder := range enrolled {
+			want[folder] = true
+		}
+		for n := saves - 1; len(want) < most; n-- {
+			want[fmt.Sprint("llms/c/", n)] = true
+		}
+		if !maps.Equal(left, want) {
+			t.Errorf("enrolled %v: %v are left, want %v", enrolled, left, want)
+		}
 	}
 }
