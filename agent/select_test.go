@@ -86,9 +86,10 @@ func TestSelect_Query_Fits(t *testing.T) {
 }
 
 func TestSelect_ManyRequests_ShareTheLoad(t *testing.T) {
+	const requests, exits = 2000, 4
 	p := localPool(t, fake("a", "DE", nil), fake("b", "DE", nil), fake("c", "DE", nil), fake("d", "DE", nil))
 	var conns []net.Conn
-	for range 400 {
+	for range requests {
 		e := selectOne(t, p, agent.Query{})
 		c, err := e.DialContext(t.Context(), "tcp", "x:1")
 		if err != nil {
@@ -96,9 +97,9 @@ func TestSelect_ManyRequests_ShareTheLoad(t *testing.T) {
 		}
 		conns = append(conns, c)
 	}
-	for _, in := range p.Agents() {
-		if in.Sessions < 80 || in.Sessions > 120 {
-			t.Errorf("%s carries %d of 400 sessions", in.Slug, in.Sessions)
+	for _, in := range p.Agents() { // blind luck would put them 20 apart, and further
+		if d := in.Sessions - requests/exits; d < -8 || d > 8 {
+			t.Errorf("%s carries %d of %d sessions", in.Slug, in.Sessions, requests)
 		}
 	}
 	for _, c := range conns {
@@ -189,6 +190,28 @@ func TestSelect_FailedExit_RecoversOverTime(t *testing.T) {
 		state(agent.Recovering) // no longer than that
 		time.Sleep(10 * time.Minute)
 		state(agent.Available) // forgotten
+	})
+}
+
+// Of exits with the same sessions each is picked by its weight, wherever it stands in the list.
+func TestSelect_ExitsOfDifferentWeight_LessForTheLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // for as long as it is limited
+		for _, good := range []int{0, 1, 2, 3} {
+			var exits []agent.Exit
+			for n := range 4 {
+				exits = append(exits, fake(fmt.Sprint("e", n), "DE", nil))
+			}
+			p := localPool(t, exits...)
+			for n := range exits {
+				if n != good {
+					selectOne(t, p, agent.Query{Slugs: []string{fmt.Sprint("e", n)}}).Report("host.test", errors.New("403 Forbidden"))
+				}
+			}
+			// Three of weight 0.2 beside 1: both draws fall on one of them 141 times of 1000.
+			if n := share(t, p, fmt.Sprint("e", good), "host.test"); n < 800 || n > 910 {
+				t.Errorf("the exit that fares well, at %d, is picked %d times of 1000", good, n)
+			}
+		}
 	})
 }
 
