@@ -107,3 +107,62 @@ func TestSelect_ManyExitsHalfFailForAHost_OthersArePreferredThere(t *testing.T) 
 		}
 	})
 }
+
+// What an exit carries is the mean of its processes, each counted once however many gateways
+// it is attached to, and none of those that drain.
+func TestSelect_ProcessesOfOneName_CountOnce(t *testing.T) {
+	held := func(gateway, slug, instance string, sessions int, draining bool) agent.Held {
+		return agent.Held{Link: uint64(len(gateway)*100 + sessions), ID: "farwire-" + slug, Slug: slug, Country: "DE", Instance: instance,
+			EnforcesRules: true, Draining: draining, Sessions: sessions, Since: time.Now()}
+	}
+	for name, c := range map[string]struct {
+		far, further []agent.Held
+		most         bool // of the picks go to "a", which stands beside "b" with 8 sessions
+	}{
+		"two processes of 6":             {[]agent.Held{held("far", "a", "1", 6, false), held("far", "a", "2", 6, false)}, nil, true},
+		"two processes of 9":             {[]agent.Held{held("far", "a", "1", 9, false), held("far", "a", "2", 9, false)}, nil, false},
+		"one of 6 at each of two":        {[]agent.Held{held("far", "a", "1", 6, false)}, []agent.Held{held("further", "a", "1", 6, false)}, false},
+		"one of 3 at each of two":        {[]agent.Held{held("far", "a", "1", 3, false)}, []agent.Held{held("further", "a", "1", 3, false)}, true},
+		"one of 6, another drains":       {[]agent.Held{held("far", "a", "1", 6, false), held("far", "a", "2", 90, true)}, nil, true},
+		"one of 9, another drains":       {[]agent.Held{held("far", "a", "1", 9, false), held("far", "a", "2", 0, true)}, nil, false},
+		"two of 6, one link of 1 drains": {[]agent.Held{held("far", "a", "1", 90, true), held("far", "a", "2", 6, false)}, []agent.Held{held("further", "a", "1", 6, false)}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := new(stale)
+			near, _ := join(t, d, "near", nil)
+			m := d.members["near"]
+			m.Heard(agent.Holding{Gateway: "far", URL: "https://10.0.0.1", Agents: append(c.far, held("far", "b", "b", 8, false))})
+			m.Heard(agent.Holding{Gateway: "further", URL: "https://10.0.0.2", Agents: c.further})
+			const picks = 400
+			n := 0
+			for range picks {
+				if selectOne(t, near, agent.Query{}).Slug == "a" {
+					n++
+				}
+			}
+			// Three of four draws have both, or the one with less.
+			if most := n > picks/2; most != c.most || n < picks/8 || n > picks*7/8 {
+				t.Errorf("%d of %d picks", n, picks)
+			}
+		})
+	}
+}
+
+func TestSelect_SlugOfAnExitHere_HidesAgentsElsewhere(t *testing.T) {
+	d := new(stale)
+	near, _ := join(t, d, "near", nil)
+	d.members["near"].Heard(agent.Holding{Gateway: "far", URL: "https://10.0.0.1", Agents: []agent.Held{
+		{Link: 1, ID: "farwire-x", Slug: "X", Country: "DE", Instance: "1", EnforcesRules: true, Since: time.Now()},
+	}})
+	if e := selectOne(t, near, agent.Query{}); e.Country != "DE" {
+		t.Fatalf("%s of %s", e.Slug, e.Country)
+	}
+	if err := near.Add(fake("x", "AT", nil)); err != nil {
+		t.Fatal(err)
+	}
+	for range 50 {
+		if e := selectOne(t, near, agent.Query{}); e.Country != "AT" {
+			t.Fatalf("picked the agent of the same slug in %s", e.Country)
+		}
+	}
+}
