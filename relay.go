@@ -49,45 +49,49 @@ func (g *Gateway) Relay() http.Handler {
 		// net/http recovers a panic of a handler, but knows nothing of the
 		// session, and no longer of its connection.
 		defer s.abandonOnPanic()
+		rl := &relay{g: g, session: s}
 		if request.IsDirect(r.URL.RawQuery) {
-			g.relayDirect(s, w, r)
+			rl.serveDirect(w, r)
 		} else {
-			g.relayMessage(s, w, r)
+			rl.serveMessage(w, r)
 		}
 	}))
 }
 
-// A relayed holds what was asked for and both sides of a relay, as far as they are known.
-type relayed struct {
-	request *request.Relay
+// A relay is one session of KindRelay until its pipe runs: what was asked for and both
+// sides, as far as they are known.
+type relay struct {
+	g       *Gateway
+	session *session
+	request *request.Relay // nil: not read yet
 	exit    agent.Exit
-	target  *upstream.Conn
-	client  net.Conn
-	early   []byte // what the client has sent for the target
-	deflate bool   // agreed on with the client
+	target  *upstream.Conn // nil: not connected
+	client  net.Conn       // nil: not taken from net/http
+	early   []byte         // what the client has sent for the target
+	deflate bool           // agreed on with the client
 }
 
-// relayMessage serves the message form.
-func (g *Gateway) relayMessage(s *session, w http.ResponseWriter, r *http.Request) {
+// serveMessage serves the message form.
+func (rl *relay) serveMessage(w http.ResponseWriter, r *http.Request) {
+	g := rl.g
 	var protocol string
 	if list := opening.Offered(r); len(list) > 0 {
 		protocol = list[0]
 	}
-	stateless := g.compresses() && deflate.FitsStateless(deflate.Offers(r.Header["Sec-Websocket-Extensions"]))
+	rl.deflate = g.compresses() && deflate.FitsStateless(deflate.Offers(r.Header["Sec-Websocket-Extensions"]))
 	seen := g.readAuth(r)
 	w.Header().Set("X-Farwire-From", "gateway")
-	c, err := opening.Accept(w, r, protocol, stateless)
+	c, err := opening.Accept(w, r, protocol, rl.deflate)
 	if err != nil {
-		s.end(SessionResult{EndedBy: EndedByClient, Code: wsframe.CloseAbnormal, Err: errClientGone})
+		rl.endUnconnected(errClientGone)
 		return
 	}
-	s.conn = c.Conn
-	p := &relayed{client: c.Conn, deflate: stateless}
-	if err := g.answer(s, c, seen, p); err != nil {
-		g.reject(s, p, err)
+	rl.client, rl.session.conn = c.Conn, c.Conn
+	if err := rl.answer(c, seen); err != nil {
+		rl.reject(err)
 		return
 	}
-	g.pipe(s, p)
+	rl.pipe()
 }
 
 func (g *Gateway) compresses() bool { return g.o.Relay.Compression == CompressionEndToEnd }
@@ -95,96 +99,92 @@ func (g *Gateway) compresses() bool { return g.o.Relay.Compression == Compressio
 // answer reads the first message, does what it asks for and says "connected".
 // Meanwhile a hold on the client's side answers pings, keeps what is meant for
 // the target, and notices a client that leaves.
-func (g *Gateway) answer(s *session, c *opening.Client, seen requestAuth, p *relayed) error {
+func (rl *relay) answer(c *opening.Client, seen requestAuth) error {
+	s := rl.session
 	msg, err := c.Ask(s.ctx, "connect message")
 	c.Release()
 	if err != nil {
 		return err
 	}
-	asked := time.Now()
+	begun := time.Now()
 	if c.Failed() != nil { // rules of the frame format that coder/websocket does not check
 		return c.Broken(c.Failed())
 	}
 	ctx, leave := s.ctx, s.stop
-	hold := wsframe.StartHold(p.client, c.Early(), maxHeld, p.deflate, func() { leave(errClientGone) })
-	err = g.connectAsAsked(ctx, s, msg, seen, p, asked)
-	early, holdErr := hold.Stop()
-	p.early = early
+	hold := wsframe.StartHold(rl.client, c.Early(), maxHeld, rl.deflate, func() { leave(errClientGone) })
+	err = rl.connectInTime(ctx, begun, func(ctx context.Context) error { return rl.readMessage(ctx, msg, seen) })
+	var holdErr error
+	rl.early, holdErr = hold.Stop()
 	switch {
 	case err == nil && holdErr == nil && ctx.Err() == nil:
-		err = g.sendConnected(p)
+		err = rl.sendConnected()
 	case holdErr != nil:
 		err = clientLoss(holdErr)
 	case err == nil:
 		err = context.Cause(ctx)
 	}
-	if err != nil && p.target != nil {
-		p.target.Close()
+	if err != nil && rl.target != nil {
+		rl.target.Close()
 	}
 	return err
 }
 
-// connectAsAsked reads the connect message, first whose it is, then what it asks
-// for, and connects to the target. Its time runs from when the message came.
-func (g *Gateway) connectAsAsked(ctx context.Context, s *session, msg []byte, seen requestAuth, p *relayed, asked time.Time) error {
-	granting, cancel := context.WithDeadlineCause(ctx, asked.Add(dialTimeout), errTimeout)
-	defer cancel()
-	q, err := g.grant(granting, s, msg, seen)
-	p.request = q
-	if err != nil {
-		return err
-	}
-	if p.deflate {
-		q.Target.Extensions = []string{deflate.Stateless}
-	}
-	if q.Timeout == dialTimeout {
-		ctx = granting
-	} else {
-		ctx, cancel = context.WithDeadlineCause(ctx, asked.Add(q.Timeout), errTimeout)
-		defer cancel()
-	}
-	p.exit, p.target, err = g.connect(ctx, s, q)
-	return err
-}
-
-// grant reads the connect message: first whose it is, then what it asks for.
-func (g *Gateway) grant(ctx context.Context, s *session, msg []byte, seen requestAuth) (*request.Relay, error) {
+// readMessage reads the connect message: first whose it is, then what it asks for.
+func (rl *relay) readMessage(ctx context.Context, msg []byte, seen requestAuth) error {
 	f, err := request.Read(msg)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if k := f.Key(); k != "" {
 		seen.key = k
 	}
 	if f.Err != nil {
-		return nil, f.Err
+		return f.Err
 	}
-	if err := s.admit(ctx, seen); err != nil {
-		return nil, err
+	if err := rl.session.admit(ctx, seen); err != nil {
+		return err
 	}
-	q, err := f.Relay(g.o.AllowInsecure)
-	if q != nil {
-		q.Query.Subject = s.Subject
+	rl.request, err = f.Relay(rl.g.o.AllowInsecure)
+	if err == nil && rl.deflate {
+		rl.request.Target.Extensions = []string{deflate.Stateless}
 	}
-	return q, err
+	return err
+}
+
+// connectInTime has read admit the caller and read what is asked for, and connects to the
+// target. The time for both runs from begun; read itself has the usual one, because how much
+// is asked for is not known before.
+func (rl *relay) connectInTime(ctx context.Context, begun time.Time, read func(context.Context) error) error {
+	usual, cancel := context.WithDeadlineCause(ctx, begun.Add(dialTimeout), errTimeout)
+	defer cancel()
+	if err := read(usual); err != nil {
+		return err
+	}
+	rl.request.Query.Subject = rl.session.Subject
+	if rl.request.Timeout == dialTimeout {
+		return rl.connect(usual)
+	}
+	asked, cancel := context.WithDeadlineCause(ctx, begun.Add(rl.request.Timeout), errTimeout)
+	defer cancel()
+	return rl.connect(asked)
 }
 
 // connect opens the connection to the target through an agent that fits.
-func (g *Gateway) connect(ctx context.Context, s *session, q *request.Relay) (agent.Exit, *upstream.Conn, error) {
-	if err := g.permitOthers(ctx, *s.principal, &q.Target); err != nil {
-		return agent.Exit{}, nil, err
+func (rl *relay) connect(ctx context.Context) (err error) {
+	g, target, principal := rl.g, &rl.request.Target, rl.session.principal
+	if err := g.permitOthers(ctx, *principal, target); err != nil {
+		return err
 	}
 	dialer := upstream.Dialer{RootCAs: g.o.RootCAs, ProxyByAddress: g.o.Relay.ProxyByAddress,
 		Tickets: g.tickets}
-	if q.Target.URL.TLS {
-		dialer.Owner = s.principal.shares(q.Query.Session)
+	if target.URL.TLS {
+		dialer.Owner = principal.shares(rl.request.Query.Session)
 	}
-	var c *upstream.Conn
-	exit, err := g.reach(ctx, s, q.Query, func(ctx context.Context, e agent.Exit) (err error) {
-		c, err = dialer.WebSocket(ctx, e, &q.Target)
+	rl.exit, err = g.reach(ctx, rl.session, rl.request.Query, func(ctx context.Context, e agent.Exit) (err error) {
+		rl.target, err = dialer.WebSocket(ctx, e, target)
 		return err
 	})
-	return exit, c, err
+	return err
 }
 
 // permitOthers checks the other hosts that a request names, in Host and server_name:
@@ -230,15 +230,15 @@ type (
 // further ones wait in the network.
 const maxHeld = 64 << 10
 
-func (g *Gateway) sendConnected(p *relayed) error {
+func (rl *relay) sendConnected() error {
 	b, err := json.Marshal(connectedMessage{
-		Type: "connected", Status: http.StatusSwitchingProtocols, NodeID: p.exit.ID, Subprotocol: p.target.Subprotocol,
-		Headers: headersForJSON(p.target.Header), Ignored: p.request.Target.Ignored,
+		Type: "connected", Status: http.StatusSwitchingProtocols, NodeID: rl.exit.ID, Subprotocol: rl.target.Subprotocol,
+		Headers: headersForJSON(rl.target.Header), Ignored: rl.request.Target.Ignored,
 	})
 	if err != nil {
 		return err
 	}
-	if err := wsframe.WriteText(p.client, b, g.o.Relay.StallTimeout); err != nil {
+	if err := wsframe.WriteText(rl.client, b, rl.g.o.Relay.StallTimeout); err != nil {
 		return errClientGone
 	}
 	return nil
@@ -259,49 +259,59 @@ func headersForJSON(h http.Header) map[string]any {
 }
 
 // reject says what went wrong, as a message and a close, and ends the session.
-func (g *Gateway) reject(s *session, p *relayed, err error) {
-	r := SessionResult{Agent: p.exit.ID, Target: p.request.Address(), EndedBy: EndedByGateway, Err: err}
-	defer context.AfterFunc(g.kill, func() { p.client.Close() })()
-	switch e := public(err); {
-	case errors.Is(err, errClientGone):
-		r.EndedBy, r.Code = EndedByClient, wsframe.CloseAbnormal
-	case errors.Is(err, errBrokenFrame):
-		r.EndedBy, r.Code = EndedByClient, wsframe.CloseProtocol // the client has been told
-	default:
-		r.Code = e.Close
-		if e.Class == fault.Internal {
-			g.o.warnInternal(s.ctx, err, "session", s.ID, "kind", s.Kind)
-		}
-		m := errorMessage{Type: "error", Message: e.Text, Code: e.Code}
-		if e.RetryAfter > 0 {
-			m.RetryAfter = e.RetryAfter.Seconds()
-		}
-		var refusal *upstream.Refusal
-		if errors.As(err, &refusal) {
-			m.Status, m.Headers = refusal.Status, headersForJSON(upstream.WithoutHop(refusal.Header))
-			m.Body = string(refusal.Body)
-		}
-		opening.WriteClose(p.client, m, e.Close, e.Text)
+func (rl *relay) reject(err error) {
+	defer context.AfterFunc(rl.g.kill, func() { rl.client.Close() })()
+	if !errors.Is(err, errClientGone) && !errors.Is(err, errBrokenFrame) { // of which the client has been told
+		rl.sendError(err)
 	}
-	opening.CloseAfterLast(p.client)
-	s.end(r)
+	opening.CloseAfterLast(rl.client)
+	rl.endUnconnected(err)
+}
+
+func (rl *relay) sendError(err error) {
+	e := public(err)
+	if e.Class == fault.Internal {
+		rl.g.o.warnInternal(rl.session.ctx, err, "session", rl.session.ID, "kind", rl.session.Kind)
+	}
+	m := errorMessage{Type: "error", Message: e.Text, Code: e.Code}
+	if e.RetryAfter > 0 {
+		m.RetryAfter = e.RetryAfter.Seconds()
+	}
+	var refusal *upstream.Refusal
+	if errors.As(err, &refusal) {
+		m.Status, m.Headers = refusal.Status, headersForJSON(upstream.WithoutHop(refusal.Header))
+		m.Body = string(refusal.Body)
+	}
+	opening.WriteClose(rl.client, m, e.Close, e.Text)
+}
+
+// endUnconnected ends a relay that did not come to its pipe.
+func (rl *relay) endUnconnected(err error) {
+	end := SessionResult{Agent: rl.exit.ID, Target: rl.request.Address(), EndedBy: EndedByGateway, Code: public(err).Close, Err: err}
+	switch {
+	case errors.Is(err, errClientGone):
+		end.EndedBy, end.Code = EndedByClient, wsframe.CloseAbnormal
+	case errors.Is(err, errBrokenFrame):
+		end.EndedBy, end.Code = EndedByClient, wsframe.CloseProtocol
+	}
+	rl.session.end(end)
 }
 
 // pipe lets frames cross until the session ends. It returns at once unless the
 // host wants its middleware to see the whole session.
-func (g *Gateway) pipe(s *session, p *relayed) {
-	agreed := p.target.Extensions != ""
+func (rl *relay) pipe() {
+	g, s := rl.g, rl.session
 	pipe := wsframe.New(wsframe.Config{
-		Client: p.client, FromClient: p.early, DeflateClient: p.deflate,
-		Target: p.target.Conn, FromTarget: p.target.Early, DeflateTarget: agreed,
-		Idle: p.request.Idle, Stall: g.o.Relay.StallTimeout, KeepAlive: g.o.Relay.KeepAlive,
+		Client: rl.client, FromClient: rl.early, DeflateClient: rl.deflate,
+		Target: rl.target.Conn, FromTarget: rl.target.Early, DeflateTarget: rl.target.Extensions != "",
+		Idle: rl.request.Idle, Stall: g.o.Relay.StallTimeout, KeepAlive: g.o.Relay.KeepAlive,
 		PongWait: pongTimeout, CloseWait: closeTimeout,
 		Lost: whenLost, OnPanic: g.panicked, Loops: &g.loops,
 	})
-	// The pipe outlives the handler and must not keep the request in memory.
-	agent, target := p.exit.ID, p.request.Address()
+	agent, target := rl.exit.ID, rl.request.Address()
 	s.handOver(pipe)
 	s.reached(agent, target)
+	// The pipe outlives the handler and must not keep rl, and the request with it, in memory.
 	end := func(r wsframe.Result) { s.end(relayResult(r, s.agent, s.target)) } // neither changes any more
 	if g.o.Relay.HoldHandler {
 		end(pipe.Run())

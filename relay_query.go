@@ -14,86 +14,71 @@ import (
 	"github.com/farwire/farwire/internal/pathform"
 	"github.com/farwire/farwire/internal/request"
 	"github.com/farwire/farwire/internal/upstream"
-	"github.com/farwire/farwire/internal/wsframe"
 )
 
-// relayDirect serves the direct form: the target is dialled before the upgrade
+// serveDirect serves the direct form: the target is dialled before the upgrade
 // is answered, so that an error is an HTTP status and the 101 has the target's
 // choices.
-func (g *Gateway) relayDirect(s *session, w http.ResponseWriter, r *http.Request) {
-	p := &relayed{}
-	err := g.connectByQuery(s, r, p)
-	if err != nil {
-		g.failDirect(s, w, r, p, err)
+func (rl *relay) serveDirect(w http.ResponseWriter, r *http.Request) {
+	if err := rl.connectByQuery(r); err != nil {
+		rl.failDirect(w, r, err)
 		return
 	}
 	h := w.Header()
-	h.Set("X-Farwire-Node", p.exit.ID)
+	h.Set("X-Farwire-Node", rl.exit.ID)
 	h.Set("X-Farwire-From", "target")
 	if r.Header.Get("Origin") == "" {
-		h["Set-Cookie"] = append(h["Set-Cookie"], p.target.Header["Set-Cookie"]...)
+		h["Set-Cookie"] = append(h["Set-Cookie"], rl.target.Header["Set-Cookie"]...)
 	}
-	g.join(s, w, r, p)
+	rl.join(w, r)
 }
 
 // join answers the upgrade as the target has answered it, and lets frames cross.
-func (g *Gateway) join(s *session, w http.ResponseWriter, r *http.Request, p *relayed) {
-	p.deflate = p.target.Extensions != ""
+func (rl *relay) join(w http.ResponseWriter, r *http.Request) {
+	rl.deflate = rl.target.Extensions != ""
 	var err error
-	p.client, p.early, err = opening.Switch(w, r, p.target.Subprotocol, p.target.Extensions)
+	rl.client, rl.early, err = opening.Switch(w, r, rl.target.Subprotocol, rl.target.Extensions)
 	if err != nil {
-		p.target.Close()
-		s.end(SessionResult{Agent: p.exit.ID, Target: p.request.Address(), EndedBy: EndedByClient, Code: wsframe.CloseAbnormal, Err: errClientGone})
+		rl.target.Close()
+		rl.endUnconnected(errClientGone)
 		return
 	}
-	g.pipe(s, p)
+	rl.pipe()
 }
 
 // connectByQuery does what the query asks for, as far as the target's answer.
-func (g *Gateway) connectByQuery(s *session, r *http.Request, p *relayed) error {
+func (rl *relay) connectByQuery(r *http.Request) error {
 	q, err := request.ParseDirect(r.URL.RawQuery, r.Header.Get("X-Api-Key") != "")
 	if err != nil {
 		return err
 	}
-	return g.connectFirst(s, r, p, func(ctx context.Context) error {
-		seen, authorization := g.readDirectAuth(r, q)
-		if err := s.admit(ctx, seen); err != nil {
+	return rl.connectFirst(r, func(ctx context.Context) error {
+		seen, authorization := rl.g.readDirectAuth(r, q)
+		if err := rl.session.admit(ctx, seen); err != nil {
 			return err
 		}
-		p.request, err = q.Relay(opening.Offered(r), authorization)
+		rl.request, err = q.Relay(opening.Offered(r), authorization)
 		return err
 	})
 }
 
-// connectFirst connects to the target before the client is answered. read admits
-// the caller and reads what is asked for.
-func (g *Gateway) connectFirst(s *session, r *http.Request, p *relayed, read func(context.Context) error) error {
-	// Until the connection is taken over the request's context does end when
-	// the client leaves.
+// connectFirst is connectInTime for a client that is not answered before. Until its
+// connection is taken over, the request's context does end when the client leaves.
+func (rl *relay) connectFirst(r *http.Request, read func(context.Context) error) error {
 	begun := time.Now()
 	ctx, stop := context.WithCancelCause(r.Context())
 	defer stop(nil)
-	life := s.ctx
+	life := rl.session.ctx
 	defer context.AfterFunc(life, func() { stop(context.Cause(life)) })()
 
-	granting, cancel := context.WithDeadlineCause(ctx, begun.Add(dialTimeout), errTimeout)
-	defer cancel()
-	if err := read(granting); err != nil {
-		return err
-	}
-	p.request.Query.Subject = s.Subject
-	if g.compresses() {
-		p.request.Target.Extensions = deflate.Offers(r.Header["Sec-Websocket-Extensions"])
-	}
-	if p.request.Timeout == dialTimeout {
-		ctx = granting
-	} else {
-		ctx, cancel = context.WithDeadlineCause(ctx, begun.Add(p.request.Timeout), errTimeout)
-		defer cancel()
-	}
-	var err error
-	p.exit, p.target, err = g.connect(ctx, s, p.request)
-	if err != nil && r.Context().Err() != nil {
+	var refused error
+	err := rl.connectInTime(ctx, begun, func(ctx context.Context) error {
+		if refused = read(ctx); refused == nil && rl.g.compresses() {
+			rl.request.Target.Extensions = deflate.Offers(r.Header["Sec-Websocket-Extensions"])
+		}
+		return refused
+	})
+	if err != nil && refused == nil && r.Context().Err() != nil {
 		return errClientGone
 	}
 	return err
@@ -101,14 +86,14 @@ func (g *Gateway) connectFirst(s *session, r *http.Request, p *relayed, read fun
 
 // failDirect answers with an error, or with what the target itself answered,
 // and ends the session.
-func (g *Gateway) failDirect(s *session, w http.ResponseWriter, r *http.Request, p *relayed, err error) {
+func (rl *relay) failDirect(w http.ResponseWriter, r *http.Request, err error) {
 	if refusal := refusalOf(err); refusal != nil {
-		w.Header().Set("X-Farwire-Node", p.exit.ID)
+		w.Header().Set("X-Farwire-Node", rl.exit.ID)
 		passRefusal(w, refusal, r.Header.Get("Origin") == "")
 	} else {
-		g.o.fail(w, err)
+		rl.g.o.fail(w, err)
 	}
-	s.endUnconnected(p, err)
+	rl.endUnconnected(err)
 }
 
 // refusalOf returns the target's own answer to the upgrade, if err is one that
@@ -119,15 +104,6 @@ func refusalOf(err error) *upstream.Refusal {
 		return refusal
 	}
 	return nil
-}
-
-// endUnconnected ends a relay that did not come to its pipe.
-func (s *session) endUnconnected(p *relayed, err error) {
-	end := SessionResult{Agent: p.exit.ID, Target: p.request.Address(), EndedBy: EndedByGateway, Code: public(err).Close, Err: err}
-	if errors.Is(err, errClientGone) {
-		end.EndedBy, end.Code = EndedByClient, wsframe.CloseAbnormal
-	}
-	s.end(end)
 }
 
 // passRefusal answers as the target answered. A page of the target's must not
@@ -185,46 +161,51 @@ func (g *Gateway) readDirectAuth(r *http.Request, q *request.Direct) (_ requestA
 	return seen, authorization
 }
 
-// relayByPath serves a WebSocket of the path form, or for an absolute URL: the direct form, with nothing
-// taken out of the query and with the client's own headers. Its error is why no session has begun.
+// relayByPath serves a WebSocket of the path form, or for an absolute URL: the direct form,
+// with nothing taken out of the query and with the client's own headers. Its error is why no
+// session has begun.
 func (g *Gateway) relayByPath(w http.ResponseWriter, r *http.Request, to *pathform.Request) error {
 	s, err := g.enter(r.Context(), KindRelay)
 	if err != nil {
 		return err
 	}
 	defer s.abandonOnPanic()
-	p := &relayed{}
-	err = g.connectFirst(s, r, p, func(ctx context.Context) error {
-		header := r.Header.Clone()
-		seen, err := g.readPathAuth(r, to, header)
-		seen.bucket = BucketHTTP
-		if err == nil {
-			err = s.admit(ctx, seen)
-		}
-		if err != nil {
-			return err
-		}
-		forward.RemoveHop(header)
-		to.Outgoing(header, s.Subject, g.o.StripHeaders)
-		p.request, err = request.Path(to, header, opening.Offered(r))
-		return err
-	})
-	answer := pathform.Answer{Caller: s.Subject, Request: r.Header, HTTPS: origin.OverTLS(r), Node: p.exit.ID}
+	rl := &relay{g: g, session: s}
+	err = rl.connectFirst(r, func(ctx context.Context) error { return rl.readPath(ctx, r, to) })
+	answer := pathform.Answer{Caller: s.Subject, Request: r.Header, HTTPS: origin.OverTLS(r), Node: rl.exit.ID}
 	if err != nil {
 		if refusal := refusalOf(err); refusal != nil {
 			passWhole(w, refusal, to, answer)
 		} else {
 			g.failForm(w, r, to, err)
 		}
-		s.endUnconnected(p, err)
+		rl.endUnconnected(err)
 		return nil
 	}
-	h := p.target.Header.Clone()
+	h := rl.target.Header.Clone()
 	to.Incoming(h, answer)
 	delete(h, "Content-Type")
 	maps.Copy(w.Header(), h)
-	g.join(s, w, r, p)
+	rl.join(w, r)
 	return nil
+}
+
+// readPath reads whose the request is, then what it asks for.
+func (rl *relay) readPath(ctx context.Context, r *http.Request, to *pathform.Request) error {
+	g, s := rl.g, rl.session
+	header := r.Header.Clone()
+	seen, err := g.readPathAuth(r, to, header)
+	if err != nil {
+		return err
+	}
+	seen.bucket = BucketHTTP
+	if err := s.admit(ctx, seen); err != nil {
+		return err
+	}
+	forward.RemoveHop(header)
+	to.Outgoing(header, s.Subject, g.o.StripHeaders)
+	rl.request, err = request.Path(to, header, opening.Offered(r))
+	return err
 }
 
 // passWhole answers as the target answered the upgrade.
