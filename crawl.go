@@ -120,10 +120,8 @@ func (c *crawl) serve(w http.ResponseWriter, r *http.Request) {
 func (c *crawl) admit(ctx context.Context, seen requestAuth) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, dialTimeout, errTimeout)
 	defer cancel()
-	ctx, drain := context.WithCancelCause(ctx)
-	defer drain(nil)
-	life := c.session.ctx // admission gives the session another one
-	defer context.AfterFunc(life, func() { drain(context.Cause(life)) })()
+	ctx, done := c.session.within(ctx)
+	defer done()
 	return c.session.admit(ctx, seen)
 }
 

@@ -178,7 +178,7 @@ func (g *Gateway) acceptSOCKS(conn net.Conn) {
 		return
 	}
 	s.conn = conn
-	t := &tunneled{g: g, s: s}
+	t := &tunnelSession{g: g, s: s}
 	go func() {
 		defer func() {
 			if v := recover(); v != nil { // in the host's own code
@@ -212,7 +212,7 @@ type KeyShownConn interface {
 
 // socks speaks with the client as far as the answer to its request. It returns what the
 // client has sent for the target.
-func (t *tunneled) socks(conn net.Conn) (early []byte, err error) {
+func (t *tunnelSession) socks(conn net.Conn) (early []byte, err error) {
 	life := t.s.ctx
 	ctx, cancel := context.WithTimeoutCause(life, askTimeout, errTimeout)
 	defer cancel()
@@ -264,7 +264,7 @@ func (t *tunneled) socks(conn net.Conn) (early []byte, err error) {
 
 // dialAhead dials while it reads what the client sends already, and gives up when the
 // client leaves.
-func (t *tunneled) dialAhead(ctx context.Context, conn net.Conn, user string, to socks.Request) ([]byte, error) {
+func (t *tunnelSession) dialAhead(ctx context.Context, conn net.Conn, user string, to socks.Request) ([]byte, error) {
 	ctx, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
 	ahead := tunnel.ReadAhead(conn, func() { leave(errClientGone) })

@@ -1,6 +1,7 @@
 package farwire
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -249,11 +250,7 @@ func (f *forwarding) prepare(ctx context.Context) error {
 	if _, err := f.g.permit(ctx, *f.s.principal, target); err != nil {
 		return err
 	}
-	timeout := o.Timeout
-	if timeout == 0 {
-		timeout = dialTimeout
-	}
-	f.dialDeadline = time.Now().Add(timeout)
+	f.dialDeadline = time.Now().Add(cmp.Or(o.Timeout, dialTimeout))
 	f.conns = f.s.principal.shares(sticky)
 	if o.Idle > 0 {
 		f.idle = egress.NewIdleClock(o.Idle, func() { f.cut(errIdle) })

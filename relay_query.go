@@ -66,11 +66,8 @@ func (rl *relay) connectByQuery(r *http.Request) error {
 // connection is taken over, the request's context does end when the client leaves.
 func (rl *relay) connectFirst(r *http.Request, read func(context.Context) error) error {
 	begun := time.Now()
-	ctx, stop := context.WithCancelCause(r.Context())
-	defer stop(nil)
-	life := rl.session.ctx
-	defer context.AfterFunc(life, func() { stop(context.Cause(life)) })()
-
+	ctx, done := rl.session.within(r.Context())
+	defer done()
 	var refused error
 	err := rl.connectInTime(ctx, begun, func(ctx context.Context) error {
 		if refused = read(ctx); refused == nil && rl.g.compresses() {

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -222,6 +220,15 @@ func (s *session) admit(parent context.Context, seen requestAuth) error {
 	return nil
 }
 
+// within returns a context that ends with ctx and with the session, whichever ends first:
+// until its client is answered, what a session does hangs on both. The caller calls done.
+func (s *session) within(ctx context.Context) (_ context.Context, done func()) {
+	ctx, stop := context.WithCancelCause(ctx)
+	life := s.ctx // admission gives the session another one
+	release := context.AfterFunc(life, func() { stop(context.Cause(life)) })
+	return ctx, func() { release(); stop(nil) }
+}
+
 // allowed takes what a session of this caller's needs, or says why it may not
 // have it.
 func (s *session) allowed(ctx context.Context, p Principal) error {
@@ -368,15 +375,6 @@ func (s *session) account(r SessionResult) {
 	if f := g.o.Trace.SessionEnd; f != nil {
 		f(s.values, s.SessionInfo, r)
 	}
-}
-
-// labelsAttr writes the labels of a caller in an order that does not change.
-func labelsAttr(labels map[string]string) slog.Attr {
-	attrs := make([]any, 0, len(labels))
-	for _, name := range slices.Sorted(maps.Keys(labels)) {
-		attrs = append(attrs, slog.String(name, labels[name]))
-	}
-	return slog.Group("labels", attrs...)
 }
 
 // The clocks of sessions that no option sets.

@@ -3,6 +3,7 @@ package farwire
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -279,11 +280,7 @@ func (s *session) traceSession() {
 // traceDial tells of an attempt's start. It returns the context for the
 // attempt and the function that tells of its end.
 func (g *Gateway) traceDial(ctx context.Context, i DialInfo) (context.Context, func(error)) {
-	t := g.o.Trace
-	if t.DialStart == nil && t.DialEnd == nil {
-		return ctx, func(error) {}
-	}
-	start := time.Now()
+	t, start := g.o.Trace, time.Now()
 	if t.DialStart != nil {
 		if values := t.DialStart(ctx, i); values != nil {
 			ctx = withValues(ctx, values)
@@ -389,4 +386,13 @@ func (s *session) logEnd(r SessionResult) {
 		attrs = append(attrs, labelsAttr(s.Labels))
 	}
 	s.g.o.Logger.LogAttrs(s.values, slog.LevelInfo, "session ended", append(attrs, s.attrs...)...)
+}
+
+// labelsAttr writes the labels of a caller in an order that does not change.
+func labelsAttr(labels map[string]string) slog.Attr {
+	attrs := make([]any, 0, len(labels))
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		attrs = append(attrs, slog.String(name, labels[name]))
+	}
+	return slog.Group("labels", attrs...)
 }

@@ -1,6 +1,7 @@
 package farwire
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,211 +24,6 @@ import (
 	"github.com/farwire/farwire/internal/upgrade"
 	"github.com/farwire/farwire/internal/upstream"
 )
-
-// A tunneled is a session of KindTunnel: a CONNECT, over HTTP or SOCKS, or one of Open.
-type tunneled struct {
-	g       *Gateway
-	s       *session
-	options pathform.Options
-	addr    string // of the target; empty: not known yet
-	exit    agent.Exit
-	target  net.Conn
-}
-
-// serveConnect serves a CONNECT (RFC 9110, section 9.3.6; RFC 9113, section 8.5).
-func (g *Gateway) serveConnect(w http.ResponseWriter, r *http.Request) {
-	s, err := g.enter(r.Context(), KindTunnel)
-	if err != nil {
-		g.refused(r.Context(), KindTunnel, g.o.ClientAddr(r), err)
-		g.failProxy(w, err)
-		return
-	}
-	defer s.abandonOnPanic()
-	t := &tunneled{g: g, s: s}
-	if err := t.connect(w, r); err != nil {
-		if t.exit.ID != "" {
-			w.Header().Set("X-Farwire-Node", t.exit.ID)
-		}
-		by := endedBy(err)
-		if r.Context().Err() != nil {
-			by, err = EndedByClient, errClientGone
-		}
-		g.failProxy(w, err)
-		s.end(t.result(by, public(err).Status, err))
-		return
-	}
-	if r.ProtoMajor >= 2 {
-		t.overStream(w, r)
-	} else {
-		t.overConn(w)
-	}
-}
-
-// connect admits the caller and dials.
-func (t *tunneled) connect(w http.ResponseWriter, r *http.Request) error {
-	ctx, stop := context.WithCancelCause(r.Context())
-	defer stop(nil)
-	life := t.s.ctx
-	defer context.AfterFunc(life, func() { stop(context.Cause(life)) })()
-	granting := lazyctx.WithTimeoutCause(ctx, dialTimeout, errTimeout)
-	defer granting.Cancel()
-	if err := t.s.admit(granting, t.g.readProxyAuth(r)); err != nil {
-		return err
-	}
-	if r.Header.Get(":protocol") != "" {
-		return fault.Invalidf("an extended CONNECT is not served")
-	}
-	if r.ProtoMajor < 2 {
-		if err := upgrade.Check(w); err != nil {
-			return fault.Wrap(fault.Internal, "the connection cannot be taken over: a middleware around this handler hides http.Hijacker", err)
-		}
-	}
-	if r.URL.User != nil {
-		return fault.Invalidf("the target must be host:port, without a user name")
-	}
-	user, _ := pathform.ProxyUser(r)
-	return t.dial(ctx, user, r.Host)
-}
-
-// dial connects to a target, host:port, as the user name asks.
-func (t *tunneled) dial(ctx context.Context, user, target string) (err error) {
-	if t.options, err = pathform.UserOptions(user); err != nil {
-		return err
-	}
-	u := &url.URL{Host: target}
-	if u.Port() == "" || u.Host == "" {
-		return fault.Invalidf("the target %q must be host:port", fault.Clip(target))
-	}
-	if err := upstream.CheckHost(u); err != nil {
-		return fault.Invalidf("the target %q: %v", fault.Clip(target), err)
-	}
-	t.addr = net.JoinHostPort(u.Hostname(), u.Port())
-	query := agent.Query{Subject: t.s.Subject, Host: u.Hostname(), Session: t.options.Session}
-	if err := egress.ParseFilter(&query, t.options.Geo, t.options.Agent); err != nil {
-		return err
-	}
-	timeout := t.options.Timeout
-	if timeout == 0 {
-		timeout = dialTimeout
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout)
-	defer cancel()
-	t.exit, err = t.g.reach(ctx, t.s, query, func(ctx context.Context, e agent.Exit) (err error) {
-		t.target, err = e.DialContext(ctx, "tcp", t.addr)
-		return err
-	})
-	return err
-}
-
-func (t *tunneled) result(by EndedBy, code int, err error) SessionResult {
-	return SessionResult{Agent: t.exit.ID, Target: t.addr, EndedBy: by, Code: code, Err: err}
-}
-
-// overConn runs the tunnel on the client's connection, taken from net/http.
-func (t *tunneled) overConn(w http.ResponseWriter) {
-	conn, early, err := upgrade.Take(w)
-	if err == nil {
-		t.s.conn = conn
-		node := ""
-		if httpguts.ValidHeaderFieldValue(t.exit.ID) {
-			node = "X-Farwire-Node: " + t.exit.ID + "\r\n"
-		}
-		conn.SetWriteDeadline(time.Now().Add(closeTimeout))
-		_, err = fmt.Fprintf(conn, "HTTP/1.1 200 Connection established\r\nX-Farwire-From: gateway\r\n%s\r\n", node)
-	}
-	if err != nil {
-		t.lost(conn)
-		return
-	}
-	conn.SetDeadline(time.Time{})
-	t.start(conn, early, http.StatusOK)
-}
-
-// lost ends a tunnel whose client went before it was answered.
-func (t *tunneled) lost(client net.Conn) {
-	t.target.Close()
-	if client != nil {
-		client.Close()
-	}
-	t.s.end(t.result(EndedByClient, 0, errClientGone))
-}
-
-// maxShutWindow is how long a peer of a tunnel may keep its TCP window at zero. A download
-// that a person pauses must not end it sooner.
-const maxShutWindow = 10 * time.Minute
-
-// start runs the tunnel; it returns at once unless the host wants its middleware
-// to see the whole session.
-func (t *tunneled) start(client net.Conn, early []byte, code int) {
-	tun := t.carry(client, early)
-	if t.g.o.Relay.HoldHandler {
-		t.finish(tun.Run(), code)
-		return
-	}
-	go func() { t.finish(tun.Run(), code) }()
-}
-
-// carry makes the tunnel, which is what carries the session from now on.
-func (t *tunneled) carry(client tunnel.Side, early []byte) *tunnel.Tunnel {
-	if conn, ok := client.(net.Conn); ok {
-		netio.WatchLater(conn, maxShutWindow)
-	}
-	tun := tunnel.New(tunnel.Config{Client: client, Target: t.target, FromClient: early, Idle: t.options.Idle, IdleCause: errIdle})
-	t.s.conn = nil
-	t.s.reached(t.exit.ID, t.addr)
-	t.s.carry(tunnelCarrier{tun})
-	return tun
-}
-
-// finish ends the session of a tunnel that has ended.
-func (t *tunneled) finish(how tunnel.Result, code int) {
-	r := t.result(EndedBy(how.By.String()), code, how.Err)
-	if how.By == tunnel.Target && how.Err != nil {
-		if r.EndedBy = endedBy(how.Err); r.EndedBy != EndedByAgent {
-			r.EndedBy, r.Err = EndedByTarget, fault.Wrap(fault.TargetLost, "target lost", how.Err)
-		}
-	}
-	r.BytesToTarget, r.BytesToClient = how.ToTarget, how.ToClient
-	t.s.end(r)
-}
-
-// A tunnelCarrier runs a session whose bytes nobody looks into.
-type tunnelCarrier struct {
-	tunnel interface {
-		Cut(cause error)
-		Counts() (toTarget, toClient int64)
-	}
-}
-
-// Shutdown cuts the tunnel, unless the gateway drains: then it may go on for as
-// long as the drain waits.
-func (c tunnelCarrier) Shutdown(cause error) {
-	if !errors.Is(cause, errDraining) {
-		c.tunnel.Cut(cause)
-	}
-}
-
-func (c tunnelCarrier) Abort() { c.tunnel.Cut(errDraining) }
-
-func (c tunnelCarrier) Counters() Counters {
-	toTarget, toClient := c.tunnel.Counts()
-	return Counters{BytesToTarget: toTarget, BytesToClient: toClient}
-}
-
-// overStream runs the tunnel on a stream of HTTP/2: the request's body and the
-// answer's. The handler stays for as long.
-func (t *tunneled) overStream(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("X-Farwire-From", "gateway")
-	w.Header().Set("X-Farwire-Node", t.exit.ID)
-	w.WriteHeader(http.StatusOK)
-	c, err := tunnel.NewStream(w, r)
-	if err != nil {
-		t.lost(nil)
-		return
-	}
-	defer c.Leave()
-	t.finish(t.carry(c, nil).Run(), http.StatusOK)
-}
 
 // OpenOptions say what [Gateway.Open] connects to, and through which exit.
 type OpenOptions struct {
@@ -269,8 +65,8 @@ func (g *Gateway) Open(ctx context.Context, o OpenOptions) (net.Conn, error) {
 		g.refused(ctx, KindTunnel, netip.Addr{}, err)
 		return nil, fmt.Errorf("farwire: Open: %w", typedError{err})
 	}
-	t := &tunneled{g: g, s: s, addr: o.Addr}
-	if err := t.dialFor(ctx, o); err != nil {
+	t := &tunnelSession{g: g, s: s, addr: o.Addr}
+	if err := t.open(ctx, o); err != nil {
 		by := endedBy(err)
 		if ctx.Err() != nil {
 			by = EndedByClient
@@ -323,8 +119,18 @@ func lostTarget(err error) error {
 	return err
 }
 
-// dialFor admits the principal that o or ctx names, and dials for it.
-func (t *tunneled) dialFor(ctx context.Context, o OpenOptions) error {
+// A tunnelSession is one session of KindTunnel: of Open, or a CONNECT over HTTP or SOCKS.
+type tunnelSession struct {
+	g       *Gateway
+	s       *session
+	options pathform.Options
+	addr    string // of the target; empty: not known yet
+	exit    agent.Exit
+	target  net.Conn
+}
+
+// open admits the principal that o or ctx names, and dials for it.
+func (t *tunnelSession) open(ctx context.Context, o OpenOptions) error {
 	host, port, err := net.SplitHostPort(o.Addr)
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
@@ -338,16 +144,9 @@ func (t *tunneled) dialFor(ctx context.Context, o OpenOptions) error {
 	if o.Timeout < 0 {
 		return fault.Invalidf("OpenOptions.Timeout is %v, must not be negative", o.Timeout)
 	}
-	s := t.s
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	life := s.ctx // admission gives the session another one
-	defer context.AfterFunc(life, func() { stop(context.Cause(life)) })()
-	timeout := o.Timeout
-	if timeout == 0 {
-		timeout = dialTimeout
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout)
+	ctx, done := t.s.within(ctx)
+	defer done()
+	ctx, cancel := context.WithTimeoutCause(ctx, cmp.Or(o.Timeout, dialTimeout), errTimeout)
 	defer cancel()
 	seen := requestAuth{bucket: BucketHTTP}
 	if p, ok := PrincipalFrom(ctx); ok {
@@ -359,13 +158,203 @@ func (t *tunneled) dialFor(ctx context.Context, o OpenOptions) error {
 	if seen.named == nil {
 		return fault.New(fault.KeyMissing, "no principal: set OpenOptions.Principal, or name the caller with WithPrincipal")
 	}
-	if err := s.admit(ctx, seen); err != nil {
+	if err := t.s.admit(ctx, seen); err != nil {
 		return err
 	}
-	query := agent.Query{Subject: s.Subject, Host: host, Session: o.Session, Countries: o.Countries, Slugs: o.Agents}
-	t.exit, err = s.g.reach(ctx, s, query, func(ctx context.Context, e agent.Exit) (err error) {
-		t.target, err = e.DialContext(ctx, "tcp", o.Addr)
+	return t.reach(ctx, agent.Query{Host: host, Session: o.Session, Countries: o.Countries, Slugs: o.Agents})
+}
+
+// serveConnect serves a CONNECT (RFC 9110, section 9.3.6; RFC 9113, section 8.5).
+func (g *Gateway) serveConnect(w http.ResponseWriter, r *http.Request) {
+	s, err := g.enter(r.Context(), KindTunnel)
+	if err != nil {
+		g.refused(r.Context(), KindTunnel, g.o.ClientAddr(r), err)
+		g.failProxy(w, err)
+		return
+	}
+	defer s.abandonOnPanic()
+	t := &tunnelSession{g: g, s: s}
+	if err := t.connect(w, r); err != nil {
+		if t.exit.ID != "" {
+			w.Header().Set("X-Farwire-Node", t.exit.ID)
+		}
+		by := endedBy(err)
+		if r.Context().Err() != nil {
+			by, err = EndedByClient, errClientGone
+		}
+		g.failProxy(w, err)
+		s.end(t.result(by, public(err).Status, err))
+		return
+	}
+	if r.ProtoMajor >= 2 {
+		t.overStream(w, r)
+	} else {
+		t.overConn(w)
+	}
+}
+
+// connect admits the caller and dials.
+func (t *tunnelSession) connect(w http.ResponseWriter, r *http.Request) error {
+	ctx, done := t.s.within(r.Context())
+	defer done()
+	granting := lazyctx.WithTimeoutCause(ctx, dialTimeout, errTimeout)
+	defer granting.Cancel()
+	if err := t.s.admit(granting, t.g.readProxyAuth(r)); err != nil {
+		return err
+	}
+	if r.Header.Get(":protocol") != "" {
+		return fault.Invalidf("an extended CONNECT is not served")
+	}
+	if r.ProtoMajor < 2 {
+		if err := upgrade.Check(w); err != nil {
+			return fault.Wrap(fault.Internal, "the connection cannot be taken over: a middleware around this handler hides http.Hijacker", err)
+		}
+	}
+	if r.URL.User != nil {
+		return fault.Invalidf("the target must be host:port, without a user name")
+	}
+	user, _ := pathform.ProxyUser(r)
+	return t.dial(ctx, user, r.Host)
+}
+
+// dial connects to a target, host:port, as the user name asks.
+func (t *tunnelSession) dial(ctx context.Context, user, target string) (err error) {
+	if t.options, err = pathform.UserOptions(user); err != nil {
+		return err
+	}
+	u := &url.URL{Host: target}
+	if u.Port() == "" || u.Host == "" {
+		return fault.Invalidf("the target %q must be host:port", fault.Clip(target))
+	}
+	if err := upstream.CheckHost(u); err != nil {
+		return fault.Invalidf("the target %q: %v", fault.Clip(target), err)
+	}
+	t.addr = net.JoinHostPort(u.Hostname(), u.Port())
+	query := agent.Query{Host: u.Hostname(), Session: t.options.Session}
+	if err := egress.ParseFilter(&query, t.options.Geo, t.options.Agent); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, cmp.Or(t.options.Timeout, dialTimeout), errTimeout)
+	defer cancel()
+	return t.reach(ctx, query)
+}
+
+// reach connects to t.addr through an exit that fits.
+func (t *tunnelSession) reach(ctx context.Context, q agent.Query) (err error) {
+	q.Subject = t.s.Subject
+	t.exit, err = t.g.reach(ctx, t.s, q, func(ctx context.Context, e agent.Exit) (err error) {
+		t.target, err = e.DialContext(ctx, "tcp", t.addr)
 		return err
 	})
 	return err
+}
+
+func (t *tunnelSession) result(by EndedBy, code int, err error) SessionResult {
+	return SessionResult{Agent: t.exit.ID, Target: t.addr, EndedBy: by, Code: code, Err: err}
+}
+
+// overConn runs the tunnel on the client's connection, taken from net/http.
+func (t *tunnelSession) overConn(w http.ResponseWriter) {
+	conn, early, err := upgrade.Take(w)
+	if err == nil {
+		t.s.conn = conn
+		node := ""
+		if httpguts.ValidHeaderFieldValue(t.exit.ID) {
+			node = "X-Farwire-Node: " + t.exit.ID + "\r\n"
+		}
+		conn.SetWriteDeadline(time.Now().Add(closeTimeout))
+		_, err = fmt.Fprintf(conn, "HTTP/1.1 200 Connection established\r\nX-Farwire-From: gateway\r\n%s\r\n", node)
+	}
+	if err != nil {
+		t.lost(conn)
+		return
+	}
+	conn.SetDeadline(time.Time{})
+	t.start(conn, early, http.StatusOK)
+}
+
+// overStream runs the tunnel on a stream of HTTP/2: the request's body and the
+// answer's. The handler stays for as long.
+func (t *tunnelSession) overStream(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Farwire-From", "gateway")
+	w.Header().Set("X-Farwire-Node", t.exit.ID)
+	w.WriteHeader(http.StatusOK)
+	c, err := tunnel.NewStream(w, r)
+	if err != nil {
+		t.lost(nil)
+		return
+	}
+	defer c.Leave()
+	t.finish(t.carry(c, nil).Run(), http.StatusOK)
+}
+
+// lost ends a tunnel whose client went before it was answered.
+func (t *tunnelSession) lost(client net.Conn) {
+	t.target.Close()
+	if client != nil {
+		client.Close()
+	}
+	t.s.end(t.result(EndedByClient, 0, errClientGone))
+}
+
+// maxShutWindow is how long a peer of a tunnel may keep its TCP window at zero. A download
+// that a person pauses must not end it sooner.
+const maxShutWindow = 10 * time.Minute
+
+// start runs the tunnel; it returns at once unless the host wants its middleware
+// to see the whole session.
+func (t *tunnelSession) start(client net.Conn, early []byte, code int) {
+	tun := t.carry(client, early)
+	if t.g.o.Relay.HoldHandler {
+		t.finish(tun.Run(), code)
+		return
+	}
+	go func() { t.finish(tun.Run(), code) }()
+}
+
+// carry makes the tunnel, which is what carries the session from now on.
+func (t *tunnelSession) carry(client tunnel.Side, early []byte) *tunnel.Tunnel {
+	if conn, ok := client.(net.Conn); ok {
+		netio.WatchLater(conn, maxShutWindow)
+	}
+	tun := tunnel.New(tunnel.Config{Client: client, Target: t.target, FromClient: early, Idle: t.options.Idle, IdleCause: errIdle})
+	t.s.conn = nil
+	t.s.reached(t.exit.ID, t.addr)
+	t.s.carry(tunnelCarrier{tun})
+	return tun
+}
+
+// finish ends the session of a tunnel that has ended.
+func (t *tunnelSession) finish(how tunnel.Result, code int) {
+	r := t.result(EndedBy(how.By.String()), code, how.Err)
+	if how.By == tunnel.Target && how.Err != nil {
+		if r.EndedBy = endedBy(how.Err); r.EndedBy != EndedByAgent {
+			r.EndedBy, r.Err = EndedByTarget, fault.Wrap(fault.TargetLost, "target lost", how.Err)
+		}
+	}
+	r.BytesToTarget, r.BytesToClient = how.ToTarget, how.ToClient
+	t.s.end(r)
+}
+
+// A tunnelCarrier runs a session whose bytes nobody looks into.
+type tunnelCarrier struct {
+	tunnel interface {
+		Cut(cause error)
+		Counts() (toTarget, toClient int64)
+	}
+}
+
+// Shutdown cuts the tunnel, unless the gateway drains: then it may go on for as
+// long as the drain waits.
+func (c tunnelCarrier) Shutdown(cause error) {
+	if !errors.Is(cause, errDraining) {
+		c.tunnel.Cut(cause)
+	}
+}
+
+func (c tunnelCarrier) Abort() { c.tunnel.Cut(errDraining) }
+
+func (c tunnelCarrier) Counters() Counters {
+	toTarget, toClient := c.tunnel.Counts()
+	return Counters{BytesToTarget: toTarget, BytesToClient: toClient}
 }
