@@ -193,7 +193,7 @@ func (st *amqpStream) subscribe(ctx context.Context, tick <-chan time.Time) (*am
 			}
 		}()
 		var err error
-		exit, err = st.g.reach(ctx, st.session, st.query, func(ctx context.Context, exit agent.Exit) (err error) {
+		exit, err = st.session.reach(ctx, st.query, func(ctx context.Context, exit agent.Exit) (err error) {
 			c, err = st.dial(ctx, exit)
 			return err
 		})

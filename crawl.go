@@ -198,7 +198,7 @@ func (c *crawl) work(ctx context.Context, t *crawlSocket) (_ *crawlOutcome, err 
 	}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	j := &crawlJob{g: c.g, kind: KindCrawl, principal: *c.session.principal, session: c.session.ID, subject: c.session.Subject, req: c.req, maxPages: pages, log: t.log, page: t.page}
+	j := &crawlJob{g: c.g, session: c.session, req: c.req, maxPages: pages, log: t.log, page: t.page}
 	// A client that leaves a crawl shortly before its end has had its pages crawled.
 	defer func() { release(int(j.pages.Load())) }()
 	if c.req.enroll {

@@ -24,18 +24,15 @@ import (
 // pages, writes the file and saves it. What follows from the outcome is left to the
 // caller.
 type crawlJob struct {
-	g         *Gateway
-	kind      Kind
-	principal Principal // whose rules hold
-	session   string    // its id, for the log
-	subject   string
-	req       crawlRequest
-	maxPages  int            // no more than req.maxPages
-	previous  []llmstxt.Page // of the last crawl
-	hosted    bool           // its files will be
-	log       func(text string)
-	page      func(llmstxt.Event)  // the outcome of a page; nil: log is told
-	arrived   func(baseURL string) // called when the base page is in the file; nil: never called
+	g        *Gateway
+	session  *session // of the caller whose rules hold
+	req      crawlRequest
+	maxPages int            // no more than req.maxPages
+	previous []llmstxt.Page // of the last crawl
+	hosted   bool           // its files will be
+	log      func(text string)
+	page     func(llmstxt.Event)  // the outcome of a page; nil: log is told
+	arrived  func(baseURL string) // called when the base page is in the file; nil: never called
 
 	agent    string // the id of the exit used last
 	requests int64  // sent in all
@@ -54,20 +51,20 @@ func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.CrawledSite, error) {
 	working, cancel := context.WithTimeout(ctx, j.g.o.Crawl.Timeout)
 	defer cancel()
 	transport := egress.NewTransport(working, egress.Options{
-		Egress: new(j.g.egress(j.kind, j.principal)), Query: j.req.query, RootCAs: j.g.o.RootCAs, Conns: j.g.o.Crawl.Workers, Failed: fail,
-		Permit: (&permittedAgents{j.g, j.principal, j.kind}).permit, Changed: func(exit agent.Exit) { j.log("The exit was lost; going on through " + exit.ID) },
+		Egress: j.session.egress(), Query: j.req.query, RootCAs: j.g.o.RootCAs, Conns: j.g.o.Crawl.Workers, Failed: fail,
+		Permit: j.session.permittedAgents().permit, Changed: func(exit agent.Exit) { j.log("The exit was lost; going on through " + exit.ID) },
 	})
 	defer func() {
 		transport.Close()
 		j.agent, j.requests = transport.ExitID(), transport.Requests()
 	}()
-	shown := &rendering{with: j.g.o.Crawl.Render, exits: transport, remote: j.req.remote, owner: j.subject, log: j.log}
+	shown := &rendering{with: j.g.o.Crawl.Render, exits: transport, remote: j.req.remote, owner: j.session.Subject, log: j.log}
 	o := j.req.choice
 	o.Client = &http.Client{Transport: transport}
 	o.MaxPages, o.DescLength = j.maxPages, j.req.descLength
 	o.Workers, o.Timeout = j.g.o.Crawl.Workers, j.g.o.Crawl.Timeout
 	o.Previous, o.TrustLastmod = j.previous, trustLastmod
-	o.Owner, o.KeepRoom = j.subject, true
+	o.Owner, o.KeepRoom = j.session.Subject, true
 	o.Text = j.hosted && j.req.texts()
 	o.Render = shown.page
 	o.Progress = func(e llmstxt.Event) {
@@ -118,7 +115,7 @@ func (j *crawlJob) write(ctx context.Context, site *llmstxt.CrawledSite) string 
 	if m, ok := model.(PartSizer); ok {
 		var err error
 		if o.Size, err = hostcall.Get(func() (int, error) { return m.PartSize(), nil }); err != nil {
-			j.g.o.Logger.WarnContext(ctx, "language model without a size of parts; they have the usual one", "session", j.session, "subject", j.subject, "err", err)
+			j.g.o.Logger.WarnContext(ctx, "language model without a size of parts; they have the usual one", "session", j.session.ID, "subject", j.session.Subject, "err", err)
 		}
 	}
 	var first error
@@ -132,7 +129,7 @@ func (j *crawlJob) write(ctx context.Context, site *llmstxt.CrawledSite) string 
 	}
 	text := site.Enhance(ctx, j.req.layout, reword, o)
 	if n := failures.Load(); n > 0 && ctx.Err() == nil {
-		j.g.o.Logger.WarnContext(ctx, "language model without an answer", "session", j.session, "subject", j.subject, "parts", n, "err", first)
+		j.g.o.Logger.WarnContext(ctx, "language model without an answer", "session", j.session.ID, "subject", j.session.Subject, "parts", n, "err", first)
 	}
 	return text
 }
@@ -279,7 +276,7 @@ func (r *crawlRequest) texts() bool { return r.full || r.markdown }
 // llms.txt first: a worker whose version is an old one learns it there. before is
 // where that was hosted last.
 func (j *crawlJob) save(ctx context.Context, site *llmstxt.CrawledSite, text string, version uint64, before string) (url string, files []hostedFile, err error) {
-	at, err := j.g.hostedSite(ctx, j.subject, site.BaseURL)
+	at, err := j.g.hostedSite(ctx, j.session.Subject, site.BaseURL)
 	if err != nil {
 		return "", nil, err
 	}
@@ -298,7 +295,7 @@ func (j *crawlJob) save(ctx context.Context, site *llmstxt.CrawledSite, text str
 		}
 	}
 	saved() // or two crawls would leave each other's files, and nobody would remove what is too much
-	j.g.trimFiles(ctx, j.subject, at)
+	j.g.trimFiles(ctx, j.session.Subject, at)
 	return url, files, nil
 }
 

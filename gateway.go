@@ -2,8 +2,6 @@ package farwire
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -34,42 +32,48 @@ import (
 type Gateway struct {
 	o      Options
 	tokens *token.Signer
-	meters *limits.Meters
-	pages  PageLimiter // the Limiter, or one of our own when it does not count pages
-	bytes  ByteLimiter // the same for bytes
 
-	// leaving ends when the gateway begins to drain, kill when Shutdown has waited long
-	// enough: sessions are cut.
+	// What callers use and may use, and who shows wrong credentials.
+	meters  *limits.Meters
+	pages   PageLimiter // the Limiter, or one of our own when it does not count pages
+	bytes   ByteLimiter // the same for bytes
+	traffic limits.Traffic[Principal, ByteQuota]
+	wrong   attempts.Counter
+	causes  attempts.Counter // refusals that a host gives a cause for
+
+	// The sessions that run. leaving ends when the gateway begins to drain, kill when
+	// Shutdown has waited long enough: then sessions are cut.
 	leaving, kill context.Context
 	leave         context.CancelCauseFunc
 	killAll       context.CancelFunc
 
 	mu       sync.Mutex
 	draining bool
-	unready  bool // told to be, before it drains
-	watching bool // at sessions as they run
+	unready  bool // Unready was called
+	watching bool // watchSessions runs
 	running  map[*session]struct{}
-	ofKey    map[string]map[*session]struct{} // of running, where there is a Bus: those of each key
+	ofKey    map[string]map[*session]struct{} // where there is a Bus: the running ones of each key
 	idle     chan struct{}                    // closed when draining and nothing runs any more
 
-	due    chan struct{} // holds a value when a site may have become due
-	hooks  webhook.Calls
-	wrong  attempts.Counter
-	causes attempts.Counter // of refusals that a host gives a cause for
-
+	// The keys that are gone.
 	revocations atomic.Int64 // how often keys were revoked
-	gone        revoked.Keys // as other gateways say
+	gone        revoked.Keys // those that other gateways have revoked
 
-	counts  map[Kind]*counts // of each kind; the map itself is never changed
+	// Crawls, and enrolled sites.
+	hosted  *hosted
+	sitesOK *check.Check
+	due     chan struct{} // holds a value when a site may have become due
+	hooks   webhook.Calls
+
+	// What Stats counts.
+	counts  map[Kind]*counts // the map itself is never changed
 	outcome *pageOutcomes
 	noAgent atomic.Int64
 
-	conns   egress.Conns // of the path form
+	// Connections to targets.
+	conns   egress.Conns // of the path form and the forward proxy
 	tickets *upstream.Tickets
-	loops   netio.Loops // of sessions between two sockets
-	traffic limits.Traffic[Principal, ByteQuota]
-	hosted  *hosted
-	sitesOK *check.Check
+	loops   netio.Loops // of relays between two sockets
 
 	descriptors func() (open, most int) // of this process; a most of 0: not known
 }
@@ -81,17 +85,12 @@ func New(o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys := o.TokenKeys
-	if o.TokenKey != nil {
-		keys = [][]byte{o.TokenKey}
-	}
-	tokens := token.New(keys)
 	if _, ok := o.Auth.(KeyLookuper); !ok && o.Auth != nil {
 		o.Logger.Info("the Authenticator has no Lookup: a token works for five minutes even when its key is revoked")
 	}
 	g := &Gateway{
 		o:       o,
-		tokens:  tokens,
+		tokens:  token.New(o.TokenKeys),
 		meters:  limits.NewMeters(),
 		running: make(map[*session]struct{}),
 		ofKey:   make(map[string]map[*session]struct{}),
@@ -99,33 +98,38 @@ func New(o Options) (*Gateway, error) {
 		due:     make(chan struct{}, 1),
 		outcome: newPageOutcomes(),
 		counts:  make(map[Kind]*counts, len(kinds)),
+		conns:   egress.Conns{RootCAs: o.RootCAs},
+		tickets: upstream.NewTickets(),
 
 		descriptors: netio.Descriptors,
 	}
-	g.o.ClientAddr = g.recoveringAddr(o.ClientAddr)
-	g.sitesOK = g.newSitesCheck()
-	g.hosted = newHosted(tokens.Derive("farwire names of hosted files"))
 	for _, row := range kinds {
 		g.counts[row.kind] = new(counts)
 	}
+	g.o.ClientAddr = g.recoveringAddr(o.ClientAddr)
+	g.sitesOK = g.newSitesCheck()
+	g.hosted = newHosted(g.tokens.Derive("farwire names of hosted files"))
+	g.leaving, g.leave = context.WithCancelCause(context.Background())
+	g.kill, g.killAll = context.WithCancel(context.Background())
+	g.setLimiters()
+	g.subscribe()
+	g.answerPeers()
+	return g, nil
+}
+
+// setLimiters has the Limiter count pages and bytes, or what it cannot count be counted here.
+func (g *Gateway) setLimiters() {
 	g.pages, g.bytes = new(memoryLimiter), new(memoryLimiter)
-	if pages, ok := o.Limiter.(PageLimiter); ok {
+	if pages, ok := g.o.Limiter.(PageLimiter); ok {
 		g.pages = pages
 	}
-	if bytes, ok := o.Limiter.(ByteLimiter); ok {
+	if bytes, ok := g.o.Limiter.(ByteLimiter); ok {
 		g.bytes = bytes
 	}
 	g.traffic.Add = func(ctx context.Context, p Principal, n int64) (ByteQuota, error) {
 		return hostcall.Get(func() (ByteQuota, error) { return g.bytes.AddBytes(ctx, p, n) })
 	}
-	g.traffic.Failed = func(err error) { o.Logger.Warn("daily bytes not counted; they are sent again", "err", err) }
-	g.conns.RootCAs = o.RootCAs
-	g.tickets = upstream.NewTickets()
-	g.leaving, g.leave = context.WithCancelCause(context.Background())
-	g.kill, g.killAll = context.WithCancel(context.Background())
-	g.subscribe()
-	g.answerPeers()
-	return g, nil
+	g.traffic.Failed = func(err error) { g.o.Logger.Warn("daily bytes not counted; they are sent again", "err", err) }
 }
 
 // recoveringAddr returns Options.ClientAddr with a recovery: the client is then the peer
@@ -165,24 +169,25 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 			close(g.idle)
 		}
 	}
-	running := g.carriers()
 	g.mu.Unlock()
-
 	g.leave(errDraining)
-	shutDownCarriers(ctx, running)
+	shutDownCarriers(ctx, g.carriers())
+	err := g.awaitIdle(ctx)
+	g.conns.Close()
+	g.traffic.Close(ctx)
+	g.sitesOK.Close(ctx)
+	return err
+}
+
+// awaitIdle waits until no session runs. When ctx ends first, it cuts those that are left.
+func (g *Gateway) awaitIdle(ctx context.Context) error {
 	select {
 	case <-g.idle:
-		g.conns.Close()
-		g.traffic.Close(ctx)
-		g.sitesOK.Close(ctx)
 		return nil
 	case <-ctx.Done():
 	}
 	g.killAll()
-	g.mu.Lock()
-	running = g.carriers()
-	g.mu.Unlock()
-	for _, c := range running {
+	for _, c := range g.carriers() {
 		c.Abort()
 	}
 	// A session that was cut waits for no peer.
@@ -193,9 +198,6 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	case <-late.C:
 		g.logRunning()
 	}
-	g.conns.Close()
-	g.traffic.Close(ctx)
-	g.sitesOK.Close(ctx)
 	return ctx.Err()
 }
 
@@ -230,8 +232,10 @@ func shutDownCarriers(ctx context.Context, all []carrier) {
 	}
 }
 
-// carriers returns what runs the sessions; g.mu is held.
+// carriers returns what runs the sessions.
 func (g *Gateway) carriers() []carrier {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	all := make([]carrier, 0, len(g.running))
 	for s := range g.running {
 		all = append(all, s.carrier)
@@ -274,9 +278,10 @@ func (g *Gateway) isDraining() bool {
 	return g.draining
 }
 
-// egress returns what picks the exits of a session, under its caller's rules.
-func (g *Gateway) egress(kind Kind, p Principal) egress.Egress {
-	e := egress.Egress{Agents: &permittedAgents{g, p, kind}, Logger: g.o.Logger, NoAgent: &g.noAgent}
+// egress returns what picks the exits of the session, under its caller's rules.
+func (s *session) egress() *egress.Egress {
+	g, kind := s.g, s.Kind
+	e := &egress.Egress{Agents: s.permittedAgents(), Logger: g.o.Logger, NoAgent: &g.noAgent}
 	if g.o.Trace.DialStart != nil || g.o.Trace.DialEnd != nil {
 		e.Attempt = func(ctx context.Context, exit agent.Exit, q agent.Query) (context.Context, func(error)) {
 			return g.traceDial(ctx, DialInfo{kind, exit.ID, q.Host})
@@ -287,12 +292,11 @@ func (g *Gateway) egress(kind Kind, p Principal) egress.Egress {
 
 // reach calls attempt with an exit that fits, and with another when that one
 // fails.
-func (g *Gateway) reach(ctx context.Context, s *session, q agent.Query, attempt func(context.Context, agent.Exit) error) (agent.Exit, error) {
-	if g.o.Trace.SessionStart != nil {
+func (s *session) reach(ctx context.Context, q agent.Query, attempt func(context.Context, agent.Exit) error) (agent.Exit, error) {
+	if s.g.o.Trace.SessionStart != nil {
 		ctx = withValues(ctx, s.values) // they may be younger than ctx
 	}
-	e := g.egress(s.Kind, *s.principal)
-	return e.Do(ctx, q, attempt)
+	return s.egress().Do(ctx, q, attempt)
 }
 
 // A Target is what a session, a redirect, a page of a crawl or the hop to a
@@ -310,6 +314,10 @@ type permittedAgents struct {
 	g    *Gateway
 	p    Principal
 	kind Kind
+}
+
+func (s *session) permittedAgents() *permittedAgents {
+	return &permittedAgents{s.g, *s.principal, s.Kind}
 }
 
 // SelectAgent asks the host's selector. An exit that cannot dial is an
@@ -389,10 +397,3 @@ var (
 	ruledKinds = slices.DeleteFunc(Kinds(), func(k Kind) bool { return k.row().ruled != k })
 	ruledNames = retyped[string](ruledKinds)
 )
-
-// newID makes the id of a session.
-func newID() string {
-	var b [8]byte
-	rand.Read(b[:]) // never fails
-	return string(hex.AppendEncode(make([]byte, 0, 2*len(b)), b[:]))
-}

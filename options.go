@@ -254,7 +254,7 @@ const (
 // withDefaults returns o with every zero value replaced, or an error that
 // names the field.
 func (o Options) withDefaults() (Options, error) {
-	err := cmp.Or(o.checkParts(), o.checkTokenKeys(), o.checkOrigins(), o.setStripHeaders(), o.setParts(), o.setNumbers(), o.setLimits())
+	err := cmp.Or(o.checkParts(), o.setTokenKeys(), o.checkOrigins(), o.setStripHeaders(), o.setParts(), o.setNumbers(), o.setLimits())
 	return o, err
 }
 
@@ -277,7 +277,8 @@ func (o *Options) checkParts() error {
 	return nil
 }
 
-func (o *Options) checkTokenKeys() error {
+// setTokenKeys has TokenKeys be what signs and verifies, whichever field was given.
+func (o *Options) setTokenKeys() error {
 	switch {
 	case o.TokenKey != nil && o.TokenKeys != nil:
 		return optionError("TokenKeys", "TokenKey is set too; give one of them")
@@ -287,6 +288,9 @@ func (o *Options) checkTokenKeys() error {
 		if err := token.CheckKeys(o.TokenKeys); err != nil {
 			return optionError("TokenKeys", "%v", err)
 		}
+	}
+	if o.TokenKey != nil {
+		o.TokenKeys = [][]byte{o.TokenKey}
 	}
 	return nil
 }

@@ -265,7 +265,7 @@ func (f *forwarding) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body != nil && req.Body != http.NoBody {
 		f.body = egress.NewBody(clientBody{req.Body, f})
 	}
-	exit, err := f.g.reach(req.Context(), f.s, f.query, func(ctx context.Context, e agent.Exit) error {
+	exit, err := f.s.reach(req.Context(), f.query, func(ctx context.Context, e agent.Exit) error {
 		var sent atomic.Bool
 		var err error
 		out := req

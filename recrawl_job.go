@@ -176,7 +176,7 @@ func (c *recrawl) newJob(before []llmstxt.Page) *crawlJob {
 	req.query.Subject = c.lease.Site.Subject
 	req.query.Host, c.result.Target = targetOf(req.url)
 	c.session.reached("", c.result.Target)
-	return &crawlJob{g: g, kind: KindRecrawl, principal: *c.session.principal, session: c.session.ID, subject: c.lease.Site.Subject, req: req, maxPages: req.maxPages, previous: before, hosted: true,
+	return &crawlJob{g: g, session: c.session, req: req, maxPages: req.maxPages, previous: before, hosted: true,
 		log: func(text string) {
 			g.o.Logger.DebugContext(c.session.ctx, logged(text), "session", c.session.ID)
 		}}

@@ -180,7 +180,7 @@ func (rl *relay) connect(ctx context.Context) (err error) {
 	if target.URL.TLS {
 		dialer.Owner = principal.shares(rl.request.Query.Session)
 	}
-	rl.exit, err = g.reach(ctx, rl.session, rl.request.Query, func(ctx context.Context, e agent.Exit) (err error) {
+	rl.exit, err = rl.session.reach(ctx, rl.request.Query, func(ctx context.Context, e agent.Exit) (err error) {
 		rl.target, err = dialer.WebSocket(ctx, e, target)
 		return err
 	})

@@ -2,6 +2,8 @@ package farwire
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -186,6 +188,13 @@ func (g *Gateway) enter(ctx context.Context, k Kind) (*session, error) {
 // newSession makes a session, which needs a context and a carrier to be registered.
 func (g *Gateway) newSession(values context.Context, k Kind) *session {
 	return &session{SessionInfo: SessionInfo{ID: newID(), Kind: k, Start: time.Now()}, g: g, values: values}
+}
+
+// newID makes the id of a session.
+func newID() string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails
+	return string(hex.AppendEncode(make([]byte, 0, 2*len(b)), b[:]))
 }
 
 func (g *Gateway) register(s *session) error {

@@ -242,7 +242,7 @@ func (t *tunnelSession) dial(ctx context.Context, user, target string) (err erro
 // reach connects to t.addr through an exit that fits.
 func (t *tunnelSession) reach(ctx context.Context, q agent.Query) (err error) {
 	q.Subject = t.s.Subject
-	t.exit, err = t.g.reach(ctx, t.s, q, func(ctx context.Context, e agent.Exit) (err error) {
+	t.exit, err = t.s.reach(ctx, q, func(ctx context.Context, e agent.Exit) (err error) {
 		t.target, err = e.DialContext(ctx, "tcp", t.addr)
 		return err
 	})
