@@ -66,7 +66,7 @@ func (st *amqpStream) serve(w http.ResponseWriter, r *http.Request) {
 	err := st.read(w, r)
 	if err != nil {
 		st.result.EndedBy, st.result.Code, st.result.Err = EndedByGateway, public(err).Status, err
-		st.g.o.fail(w, err)
+		st.g.fail(w, err)
 		return
 	}
 	// The session's own context ends when the gateway drains; for a stream it
@@ -78,7 +78,7 @@ func (st *amqpStream) serve(w http.ResponseWriter, r *http.Request) {
 	st.out, err = sse.Open(w, st.g.o.AMQP.StallTimeout, func() { stop(sse.ErrStalled) })
 	if st.out == nil {
 		st.result.EndedBy, st.result.Err = EndedByGateway, err
-		st.g.o.fail(w, err)
+		st.g.fail(w, err)
 		return
 	}
 	defer st.out.Leave()
@@ -155,7 +155,7 @@ func (st *amqpStream) run(ctx context.Context) error {
 		return err
 	}
 	defer c.Close()
-	st.session.watch(c.Buffer)
+	st.session.holds(c.Buffer)
 	st.session.reached(st.result.Agent, st.result.Target)
 	prefetch := st.request.Prefetch
 	st.request, st.query = nil, agent.Query{} // a password is not kept for longer

@@ -98,9 +98,9 @@ func (p Principal) bucket(b Bucket) string {
 	return p.account()
 }
 
-// shares names all those who may use one connection, or resume its TLS session, one
+// reuseKey names all those who may use one connection, or resume its TLS session, one
 // after another: who has the principal's rules, and its sticky session.
-func (p Principal) shares(session string) string {
+func (p Principal) reuseKey(session string) string {
 	if p.Allow == nil && p.Deny == nil && !p.narrow.isNarrow() { // as most are
 		return p.accountOf(strconv.Quote(session) + " ")
 	}

@@ -68,7 +68,7 @@ func (c *crawl) serve(w http.ResponseWriter, r *http.Request) {
 	refusal := c.admit(r.Context(), seen)
 	if errors.Is(refusal, errOrigin) {
 		c.result.Err = refusal
-		c.g.o.fail(w, refusal)
+		c.g.fail(w, refusal)
 		return
 	}
 	var protocol string
@@ -330,7 +330,7 @@ func (c *crawl) conclude(err error) (p publicError, told bool) {
 	p = public(err)
 	r.Code, r.Err = p.Event, err
 	if p.Class == fault.Internal {
-		c.g.o.warnInternal(c.session.ctx, err, "session", c.session.ID, "kind", c.session.Kind)
+		c.g.warnInternal(c.session.ctx, err, "session", c.session.ID, "kind", c.session.Kind)
 	}
 	return p, true
 }

@@ -183,7 +183,7 @@ type errorBody struct {
 }
 
 // fail answers a plain HTTP request with the public error of err.
-func (o *Options) fail(w http.ResponseWriter, err error) { writeError(w, o.public(err)) }
+func (g *Gateway) fail(w http.ResponseWriter, err error) { writeError(w, g.publicLogged(err)) }
 
 // failForm answers with an error of the gateway's own, as the form that the
 // request came in has it.
@@ -199,13 +199,13 @@ func (g *Gateway) failForm(w http.ResponseWriter, r *http.Request, to *pathform.
 // origin may read.
 func (g *Gateway) failPath(w http.ResponseWriter, r *http.Request, err error) {
 	pathform.Readable(w.Header(), r.Header)
-	g.o.fail(w, err)
+	g.fail(w, err)
 }
 
 // failProxy answers a proxied request with an error of the gateway's own. A client
 // without valid credentials is asked for them (RFC 9110, section 11.7).
 func (g *Gateway) failProxy(w http.ResponseWriter, err error) {
-	p := g.o.public(err)
+	p := g.publicLogged(err)
 	if fault.Is(err, fault.KeyMissing) || fault.Is(err, fault.KeyInvalid) {
 		p.Status = http.StatusProxyAuthRequired
 		w.Header().Set("Proxy-Authenticate", `Basic realm="farwire", charset="UTF-8"`)
@@ -213,11 +213,11 @@ func (g *Gateway) failProxy(w http.ResponseWriter, err error) {
 	writeError(w, p)
 }
 
-// public is the public error of err; an internal error is in the log besides.
-func (o *Options) public(err error) publicError {
+// publicLogged is public, and has an internal error in the log besides.
+func (g *Gateway) publicLogged(err error) publicError {
 	p := public(err)
 	if p.Status == http.StatusInternalServerError && !errors.Is(err, errClientGone) {
-		o.warnInternal(context.Background(), err)
+		g.warnInternal(context.Background(), err)
 	}
 	return p
 }
@@ -225,19 +225,19 @@ func (o *Options) public(err error) publicError {
 // warnInternal logs in full what only the operator can mend, ten lines in a minute and then
 // one a second; others are at Debug, and the next line counts them. The line is short if a
 // client without a valid key has caused it, and at Debug if its address has caused too many.
-func (o *Options) warnInternal(ctx context.Context, err error, args ...any) {
+func (g *Gateway) warnInternal(ctx context.Context, err error, args ...any) {
 	level, text := slog.LevelWarn, err.Error()
 	if caused, ok := errors.AsType[*provokedError](err); ok {
 		text = fault.OneLine(text)
 		if caused.often {
 			level = slog.LevelDebug
 		}
-	} else if left, write := o.internal.Next(time.Now()); !write {
+	} else if left, write := g.internal.Next(time.Now()); !write {
 		level = slog.LevelDebug
 	} else if left > 0 {
 		args = append(args, "left_out", left)
 	}
-	o.Logger.Log(ctx, level, "internal error", append(args, "err", text)...)
+	g.o.Logger.Log(ctx, level, "internal error", append(args, "err", text)...)
 }
 
 // A provokedError is the host's, and a client without a valid key can cause it as often as
@@ -337,8 +337,8 @@ func causeOf(err error) string {
 	return safetext.WithoutSecrets(text)
 }
 
-// refused notes a request that never became a session.
-func (g *Gateway) refused(ctx context.Context, kind Kind, remote netip.Addr, err error) {
+// noteRefused logs and traces a request that never became a session.
+func (g *Gateway) noteRefused(ctx context.Context, kind Kind, remote netip.Addr, err error) {
 	if errors.Is(err, errClientGone) {
 		return
 	}
@@ -372,8 +372,8 @@ func (g *Gateway) writesCause(remote netip.Addr) bool {
 
 // refuse answers and notes a request that becomes no session.
 func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, kind Kind, err error) {
-	g.refused(r.Context(), kind, g.o.ClientAddr(r), err)
-	g.o.fail(w, err)
+	g.noteRefused(r.Context(), kind, g.o.ClientAddr(r), err)
+	g.fail(w, err)
 }
 
 // A callerError is a refusal of a caller who is known.

@@ -60,7 +60,7 @@ func (g *Gateway) ForwardProxy(next http.Handler) http.Handler {
 // NotFound returns a handler that answers 404 in the form of the gateway's errors.
 func (g *Gateway) NotFound() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		g.o.fail(w, fault.New(fault.NotFound, "there is nothing here"))
+		g.fail(w, fault.New(fault.NotFound, "there is nothing here"))
 	})
 }
 
@@ -133,7 +133,7 @@ func (g *Gateway) serveAbsolute(w http.ResponseWriter, r *http.Request, uri stri
 		err = serve(g, w, r, to)
 	}
 	if err != nil {
-		g.refused(r.Context(), kind, g.o.ClientAddr(r), err)
+		g.noteRefused(r.Context(), kind, g.o.ClientAddr(r), err)
 		g.failProxy(w, err)
 	}
 }
@@ -173,7 +173,7 @@ func (g *Gateway) acceptSOCKS(conn net.Conn) {
 	ctx := attempts.Sharing(context.Background(), conn)
 	s, err := g.enter(ctx, KindTunnel)
 	if err != nil {
-		g.refused(ctx, KindTunnel, origin.Addr(conn.RemoteAddr().String()), err)
+		g.noteRefused(ctx, KindTunnel, origin.Addr(conn.RemoteAddr().String()), err)
 		conn.Close()
 		return
 	}

@@ -33,13 +33,17 @@ type Gateway struct {
 	o      Options
 	tokens *token.Signer
 
-	// What callers use and may use, and who shows wrong credentials.
-	meters  *limits.Meters
-	pages   PageLimiter // the Limiter, or one of our own when it does not count pages
-	bytes   ByteLimiter // the same for bytes
-	traffic limits.Traffic[Principal, ByteQuota]
-	wrong   attempts.Counter
-	causes  attempts.Counter // refusals that a host gives a cause for
+	// What callers have used, and what is left for them.
+	meters      *limits.Meters
+	pages       PageLimiter // the Limiter, or one of our own when it does not count pages
+	bytes       ByteLimiter // the same for bytes
+	traffic     limits.Traffic[Principal, ByteQuota]
+	descriptors func() (open, most int) // of this process; a most of 0: not known
+
+	// What is counted so that nobody can fill the log.
+	wrong    attempts.Counter // wrong credentials, which are refused when they are too many
+	causes   attempts.Counter // refusals that a host gives a cause for
+	internal attempts.Lines   // internal errors
 
 	// The sessions that run. leaving ends when the gateway begins to drain, kill when
 	// Shutdown has waited long enough: then sessions are cut.
@@ -74,8 +78,6 @@ type Gateway struct {
 	conns   egress.Conns // of the path form and the forward proxy
 	tickets *upstream.Tickets
 	loops   netio.Loops // of relays between two sockets
-
-	descriptors func() (open, most int) // of this process; a most of 0: not known
 }
 
 // New returns a Gateway, or an error that names the field of Options that
@@ -89,18 +91,17 @@ func New(o Options) (*Gateway, error) {
 		o.Logger.Info("the Authenticator has no Lookup: a token works for five minutes even when its key is revoked")
 	}
 	g := &Gateway{
-		o:       o,
-		tokens:  token.New(o.TokenKeys),
-		meters:  limits.NewMeters(),
-		running: make(map[*session]struct{}),
-		ofKey:   make(map[string]map[*session]struct{}),
-		idle:    make(chan struct{}),
-		due:     make(chan struct{}, 1),
-		outcome: newPageOutcomes(),
-		counts:  make(map[Kind]*counts, len(kinds)),
-		conns:   egress.Conns{RootCAs: o.RootCAs},
-		tickets: upstream.NewTickets(),
-
+		o:           o,
+		tokens:      token.New(o.TokenKeys),
+		meters:      limits.NewMeters(),
+		running:     make(map[*session]struct{}),
+		ofKey:       make(map[string]map[*session]struct{}),
+		idle:        make(chan struct{}),
+		due:         make(chan struct{}, 1),
+		outcome:     newPageOutcomes(),
+		counts:      make(map[Kind]*counts, len(kinds)),
+		conns:       egress.Conns{RootCAs: o.RootCAs},
+		tickets:     upstream.NewTickets(),
 		descriptors: netio.Descriptors,
 	}
 	for _, row := range kinds {
@@ -139,7 +140,7 @@ func (g *Gateway) recoveringAddr(f func(*http.Request) netip.Addr) func(*http.Re
 		addr, err := hostcall.Get(func() (netip.Addr, error) { return f(r), nil })
 		if err != nil {
 			addr = TrustedProxies()(r)
-			g.o.warnInternal(r.Context(), g.provoked(addr, fault.FromHost("ClientAddr", err)))
+			g.warnInternal(r.Context(), g.provoked(addr, fault.FromHost("ClientAddr", err)))
 		}
 		return addr
 	}

@@ -18,7 +18,6 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/farwire/farwire/agent"
-	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/hostcall"
 	"github.com/farwire/farwire/internal/token"
 )
@@ -101,8 +100,7 @@ type Options struct {
 	AllowInsecure bool
 
 	// Logger receives one Info line at each session's end. Nil: slog.Default().
-	Logger   *slog.Logger
-	internal *attempts.Lines // of internal errors
+	Logger *slog.Logger
 
 	// Trace is called at the start and end of sessions and dials. Nil: none.
 	// JoinTraces joins several.
@@ -334,7 +332,7 @@ func (o *Options) setParts() error {
 	if o.Name == "" {
 		o.Name = GatewayName()
 	}
-	o.Logger, o.internal = hostcall.Logger(cmp.Or(o.Logger, slog.Default())), new(attempts.Lines)
+	o.Logger = hostcall.Logger(cmp.Or(o.Logger, slog.Default()))
 	o.Trace = cmp.Or(o.Trace, &Trace{}).recovering(o.Logger)
 	return nil
 }

@@ -63,7 +63,7 @@ func (g *Gateway) PathForm() http.Handler {
 			err = serve(g, w, r, to)
 		}
 		if err != nil {
-			g.refused(r.Context(), kind, g.o.ClientAddr(r), err)
+			g.noteRefused(r.Context(), kind, g.o.ClientAddr(r), err)
 			g.failPath(w, r, err)
 		}
 	})
@@ -84,8 +84,8 @@ type forwarding struct {
 	cut          context.CancelCauseFunc // ends ctx, and the request with it
 	dialDeadline time.Time               // until when the target must be connected
 
-	query agent.Query
-	conns string // names those who may use its connection later (Principal.shares)
+	query    agent.Query
+	reuseKey string // names those who may use its connection later
 
 	idle *egress.IdleClock // nil: no limit
 
@@ -251,7 +251,7 @@ func (f *forwarding) prepare(ctx context.Context) error {
 		return err
 	}
 	f.dialDeadline = time.Now().Add(cmp.Or(o.Timeout, dialTimeout))
-	f.conns = f.s.principal.shares(sticky)
+	f.reuseKey = f.s.principal.reuseKey(sticky)
 	if o.Idle > 0 {
 		f.idle = egress.NewIdleClock(o.Idle, func() { f.cut(errIdle) })
 	}
@@ -272,7 +272,7 @@ func (f *forwarding) RoundTrip(req *http.Request) (*http.Response, error) {
 		if ctx != req.Context() { // somebody who traces has made another
 			out = req.WithContext(ctx)
 		}
-		resp, err = f.g.conns.RoundTrip(out, egress.ConnOptions{Key: f.conns, Exit: e,
+		resp, err = f.g.conns.RoundTrip(out, egress.ConnOptions{Key: f.reuseKey, Exit: e,
 			Deadline: f.dialDeadline, Timeout: errTimeout, Body: f.body, Sent: &sent, Idle: f.idle})
 		switch {
 		case err == nil:

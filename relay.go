@@ -178,7 +178,7 @@ func (rl *relay) connect(ctx context.Context) (err error) {
 	dialer := upstream.Dialer{RootCAs: g.o.RootCAs, ProxyByAddress: g.o.Relay.ProxyByAddress,
 		Tickets: g.tickets}
 	if target.URL.TLS {
-		dialer.Owner = principal.shares(rl.request.Query.Session)
+		dialer.Owner = principal.reuseKey(rl.request.Query.Session)
 	}
 	rl.exit, err = rl.session.reach(ctx, rl.request.Query, func(ctx context.Context, e agent.Exit) (err error) {
 		rl.target, err = dialer.WebSocket(ctx, e, target)
@@ -271,7 +271,7 @@ func (rl *relay) reject(err error) {
 func (rl *relay) sendError(err error) {
 	e := public(err)
 	if e.Class == fault.Internal {
-		rl.g.o.warnInternal(rl.session.ctx, err, "session", rl.session.ID, "kind", rl.session.Kind)
+		rl.g.warnInternal(rl.session.ctx, err, "session", rl.session.ID, "kind", rl.session.Kind)
 	}
 	m := errorMessage{Type: "error", Message: e.Text, Code: e.Code}
 	if e.RetryAfter > 0 {

@@ -126,9 +126,9 @@ type session struct {
 
 	// What follows is guarded by g.mu.
 	carrier       carrier
-	waiting       waiting // what a stream holds; nil: nothing
-	agent, target string  // once it is connected
-	watched       bool    // by the gateway, as it runs
+	events        buffer // of a stream, that wait for its reader; nil: none
+	agent, target string // once it is connected
+	watched       bool   // by the gateway, as it runs
 
 	// ctx carries the request's values and ends, with what Shutdown was given as
 	// its cause, unless the session was handed to a pipe. It does not end with
@@ -140,8 +140,8 @@ type session struct {
 	sentFrames, sentBytes atomic.Int64 // to the client, as a stream goes
 }
 
-// waiting tells how many bytes of events wait for their reader.
-type waiting interface{ Waiting() int64 }
+// A buffer tells how many bytes wait in it.
+type buffer interface{ Waiting() int64 }
 
 // A contextCarrier is a session that its context ends.
 type contextCarrier session
@@ -282,7 +282,7 @@ func (s *session) end(r SessionResult) {
 	if s.admitted {
 		s.account(r)
 	} else {
-		s.g.refused(s.values, s.Kind, s.Remote, r.Err)
+		s.g.noteRefused(s.values, s.Kind, s.Remote, r.Err)
 	}
 	s.leave(r)
 }
@@ -332,11 +332,11 @@ func (s *session) handOver(p *wsframe.Pipe) {
 	}
 }
 
-// watch has Stats look at what a stream holds.
-func (s *session) watch(w waiting) {
+// holds has Stats count the events that wait for a stream's reader.
+func (s *session) holds(events buffer) {
 	s.g.mu.Lock()
 	defer s.g.mu.Unlock()
-	s.waiting = w
+	s.events = events
 }
 
 // carry has a drain, the cut at its end and a call that ends sessions go to what

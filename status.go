@@ -26,7 +26,7 @@ func (g *Gateway) Health() http.Handler {
 			err = errDraining
 		}
 		if err != nil {
-			g.o.fail(w, err)
+			g.fail(w, err)
 			return
 		}
 		writeJSON(w, http.StatusOK, map[string]bool{"ok": true})
@@ -62,7 +62,7 @@ func (g *Gateway) Ready() http.Handler {
 	}
 	return origin.Any("GET, HEAD", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := onlyReads(r); err != nil {
-			g.o.fail(w, err)
+			g.fail(w, err)
 			return
 		}
 		a := answer{Agents: 1, Stores: make(map[string]store)} // an exit alone
@@ -71,7 +71,7 @@ func (g *Gateway) Ready() http.Handler {
 		}
 		required, err := readyRequires(r)
 		if err != nil {
-			g.o.fail(w, err)
+			g.fail(w, err)
 			return
 		}
 		if g.o.Sites != nil {
@@ -350,8 +350,8 @@ func (g *Gateway) Stats() Stats {
 		into.Active++
 		into.Counters = into.Counters.plus(r.carrier.Counters())
 		s.Kinds[r.Kind] = into
-		if r.waiting != nil {
-			s.AMQPWaiting += r.waiting.Waiting()
+		if r.events != nil {
+			s.AMQPWaiting += r.events.Waiting()
 		}
 	}
 	return s
@@ -362,7 +362,7 @@ func (g *Gateway) Stats() Stats {
 func (g *Gateway) Agents() ([]agent.Info, bool) {
 	agents, listed, err := g.listAgents()
 	if err != nil {
-		g.o.warnInternal(context.Background(), err)
+		g.warnInternal(context.Background(), err)
 	}
 	return agents, listed
 }

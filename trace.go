@@ -362,7 +362,7 @@ func bounded(ctx context.Context) *lazyctx.Context {
 func askFor[T any](g *Gateway, r *http.Request, part string, call func() T) T {
 	v, err := hostcall.Get(func() (T, error) { return call(), nil })
 	if err != nil {
-		g.o.warnInternal(r.Context(), g.provoked(g.o.ClientAddr(r), fault.FromHost(part, err)))
+		g.warnInternal(r.Context(), g.provoked(g.o.ClientAddr(r), fault.FromHost(part, err)))
 	}
 	return v
 }

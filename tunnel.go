@@ -62,7 +62,7 @@ type OpenOptions struct {
 func (g *Gateway) Open(ctx context.Context, o OpenOptions) (net.Conn, error) {
 	s, err := g.enter(ctx, KindTunnel)
 	if err != nil {
-		g.refused(ctx, KindTunnel, netip.Addr{}, err)
+		g.noteRefused(ctx, KindTunnel, netip.Addr{}, err)
 		return nil, fmt.Errorf("farwire: Open: %w", typedError{err})
 	}
 	t := &tunnelSession{g: g, s: s, addr: o.Addr}
@@ -168,7 +168,7 @@ func (t *tunnelSession) open(ctx context.Context, o OpenOptions) error {
 func (g *Gateway) serveConnect(w http.ResponseWriter, r *http.Request) {
 	s, err := g.enter(r.Context(), KindTunnel)
 	if err != nil {
-		g.refused(r.Context(), KindTunnel, g.o.ClientAddr(r), err)
+		g.noteRefused(r.Context(), KindTunnel, g.o.ClientAddr(r), err)
 		g.failProxy(w, err)
 		return
 	}
