@@ -322,13 +322,9 @@ func (c *crawl) conclude(err error) (p publicError, told bool) {
 	case errors.Is(err, errBrokenFrame):
 		r.EndedBy, r.Code, r.Err = EndedByClient, wsframe.CloseProtocol, err
 		return p, false
-	case agent.IsFault(err, agent.FaultAgent):
-		r.EndedBy = EndedByAgent
-	case errors.As(err, new(*llmstxt.FetchError)) && fault.ClassOf(err) != fault.TargetForbidden:
-		r.EndedBy = EndedByTarget
 	}
 	p = public(err)
-	r.Code, r.Err = p.Event, err
+	r.EndedBy, r.Code, r.Err = crawlEndedBy(err), p.Event, err
 	if p.Class == fault.Internal {
 		c.g.warnInternal(c.session.ctx, err, "session", c.session.ID, "kind", c.session.Kind)
 	}

@@ -8,13 +8,14 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/egress"
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/hostcall"
 	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt"
@@ -299,56 +300,6 @@ func (j *crawlJob) save(ctx context.Context, site *llmstxt.CrawledSite, text str
 	return url, files, nil
 }
 
-// saving is how many files of a crawl are on their way to the storage at once.
-const saving = 8
-
-// saveBeside hosts files in a folder of their own. The first error ends it.
-func (j *crawlJob) saveBeside(ctx context.Context, folder string, all iter.Seq2[File, error], version uint64) ([]hostedFile, error) {
-	ctx, fail := context.WithCancelCause(ctx)
-	defer fail(nil)
-	var wg sync.WaitGroup
-	var saved []*hostedFile
-	free := make(chan struct{}, saving)
-	for f, err := range all {
-		if err != nil {
-			fail(err)
-			break
-		}
-		select {
-		case free <- struct{}{}:
-		case <-ctx.Done():
-		}
-		if ctx.Err() != nil {
-			break
-		}
-		hosted := &hostedFile{name: f.Name}
-		saved = append(saved, hosted)
-		f.Name, f.Version = folder+f.Name, version
-		wg.Go(func() {
-			defer func() { <-free }()
-			defer func() {
-				if v := recover(); v != nil { // nobody else would
-					fail(fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
-				}
-			}()
-			url, err := j.saveFile(ctx, f)
-			if err != nil {
-				fail(err)
-			}
-			hosted.url = url
-		})
-	}
-	wg.Wait()
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	files := make([]hostedFile, len(saved))
-	for i, h := range saved {
-		files[i] = *h
-	}
-	return files, nil
-}
-
 // pageGone stands in the file of a page that the site does not have any more:
 // not every storage can remove a file in a way that a worker with an old one
 // respects.
@@ -380,6 +331,32 @@ func (j *crawlJob) beside(site *llmstxt.CrawledSite, text string) iter.Seq2[File
 	}
 }
 
+// siteOptions are what recrawls repeat of the request.
+func (r *crawlRequest) siteOptions() SiteOptions {
+	return SiteOptions{
+		MaxPages: r.maxPages, DescLength: r.descLength, Format: string(r.layout), Enhance: r.enhance, Remote: r.remote,
+		Geo: strings.Join(r.query.Countries, ","), Agent: strings.Join(r.query.Slugs, ","),
+		Include: strings.Join(r.choice.Include, "\n"), Exclude: strings.Join(r.choice.Exclude, "\n"),
+		Header: joinHeader(r.choice.Header), Language: r.choice.Language, Version: r.choice.Version,
+		Delay: r.choice.Delay.Seconds(), Signals: r.choice.Signals,
+		Full: r.full, Markdown: r.markdown,
+	}
+}
+
+// repeated is the request of the crawl that enrolled the site. This gateway may allow fewer
+// pages than the one that enrolled it did; the base URL was checked then.
+func (s Site) repeated(maxPages int) crawlRequest {
+	o := s.Options
+	req := crawlRequest{
+		url: s.BaseURL, maxPages: min(o.MaxPages, maxPages), descLength: o.DescLength, layout: llmstxt.Layout(o.Format),
+		enhance: o.Enhance, remote: o.Remote, full: o.Full, markdown: o.Markdown,
+		choice: o.choice(), query: o.exits(),
+	}
+	req.query.Subject = s.Subject
+	req.query.Host, _ = targetOf(s.BaseURL)
+	return req
+}
+
 // targetOf returns the host of a crawl's base URL, and what the log calls its target.
 func targetOf(base string) (host, addr string) {
 	u, err := url.Parse(base)
@@ -391,4 +368,15 @@ func targetOf(base string) (host, addr string) {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
 	return host, net.JoinHostPort(host, port)
+}
+
+// crawlEndedBy says on whose side a crawl failed.
+func crawlEndedBy(err error) EndedBy {
+	switch {
+	case agent.IsFault(err, agent.FaultAgent):
+		return EndedByAgent
+	case errors.As(err, new(*llmstxt.FetchError)) && fault.ClassOf(err) != fault.TargetForbidden:
+		return EndedByTarget
+	}
+	return EndedByGateway
 }

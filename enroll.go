@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/farwire/farwire/internal/fault"
@@ -137,92 +136,98 @@ const enrollTexts = 5 * time.Minute
 // file is saved under the lease's token, and a recrawl that was under way with
 // the options of before finds itself fenced off.
 func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) error {
-	sites, secret, now := c.g.o.Sites, c.g.tokens.NewSecret(hookLabel, out.site.BaseURL), time.Now()
-	most := c.session.principal.Limits.Sites
-	leased := enrollLease
-	if c.req.markdown {
-		leased = enrollTexts
-	}
-	asked := c.siteToEnroll(out.site.BaseURL, secret, now)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	// Neither a client that leaves nor a drain ends what begins or ends a lease: one that
-	// is not known here keeps the site, and counts as a crawl that failed.
-	begin, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-	defer cancel()
-	lease, err := hostcall.Get(func() (Lease, error) { return sites.Enroll(begin, asked, most, leased) })
-	if errors.Is(err, ErrTooManySites) {
-		return tooManySites(most)
-	}
+	asked := c.siteToEnroll(out.site.BaseURL)
+	lease, began, err := c.leaseSite(ctx, asked)
 	if err != nil {
-		return fault.FromHost("site store", err)
-	}
-	if !lease.Expiry.IsZero() {
-		now = lease.Expiry.Add(-leased) // by the store's clock
+		return err
 	}
 	// From here on the site is there, whatever becomes of its file, and nobody
 	// else will tell the secret.
 	out.base = lease.Site.BaseURL
-	if lease.Site.WebhookSecret == secret {
-		out.secret = secret
+	if lease.Site.WebhookSecret == asked.WebhookSecret {
+		out.secret = asked.WebhookSecret
 	}
 	url, files, err := j.save(ctx, out.site, out.text, lease.Token, lease.Site.HostedURL)
 	if err != nil {
 		j.log(fmt.Sprintf("The file could not be hosted; %s is enrolled and crawled again", lease.Site.BaseURL))
 		return errors.Join(err, c.releaseSite(ctx, lease))
 	}
-	site := lease.Site
-	site.LastCrawl, site.NextCrawl = now, now.Add(c.req.interval)
-	site.Failures, site.LastError = 0, ""
-	if hash := hashOf(out.site, c.req.layout); hash != site.Hash {
-		site.LastChange = now
+	if err := c.commitSite(ctx, lease, began, out.site, url); err != nil {
+		return err
 	}
-	site.Hash, site.Version, site.HostedURL = hashOf(out.site, c.req.layout), lease.Token, url
-	site.SitemapLastmod = out.site.Newest
-	commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	out.url, out.files = url, files
+	j.log(fmt.Sprintf("Enrolled %s: it is crawled again every %s", lease.Site.BaseURL, intervalText(lease.Site.Interval)))
+	return nil
+}
+
+// siteToEnroll is the site with the options of the client's request.
+func (c *crawl) siteToEnroll(baseURL string) Site {
+	return Site{Subject: c.session.Subject, KeyID: c.session.KeyID, BaseURL: baseURL, Options: c.req.siteOptions(), Interval: c.req.interval,
+		WebhookSecret: c.g.tokens.NewSecret(hookLabel, baseURL), Created: time.Now()}
+}
+
+// leaseSite enrols the site and leases it. began is when it was, by the store's clock.
+func (c *crawl) leaseSite(ctx context.Context, asked Site) (lease Lease, began time.Time, err error) {
+	most, leased := c.session.principal.Limits.Sites, enrollLease
+	if c.req.markdown {
+		leased = enrollTexts
+	}
+	ctx, cancel := toTheEnd(ctx)
 	defer cancel()
-	err = hostcall.Do(func() error { return sites.Commit(commit, lease, RecrawlResult{Site: site, Pages: out.site.Pages}) })
+	lease, err = hostcall.Get(func() (Lease, error) { return c.g.o.Sites.Enroll(ctx, asked, most, leased) })
+	switch {
+	case errors.Is(err, ErrTooManySites):
+		return lease, began, tooManySites(most)
+	case err != nil:
+		return lease, began, fault.FromHost("site store", err)
+	case lease.Expiry.IsZero():
+		return lease, asked.Created, nil
+	}
+	return lease, lease.Expiry.Add(-leased), nil
+}
+
+// commitSite ends the lease of a site whose file is hosted at url.
+func (c *crawl) commitSite(ctx context.Context, lease Lease, began time.Time, crawled *llmstxt.CrawledSite, url string) error {
+	site, hash := lease.Site, hashOf(crawled, c.req.layout)
+	site.LastCrawl, site.NextCrawl = began, began.Add(c.req.interval)
+	site.Failures, site.LastError = 0, ""
+	if hash != site.Hash {
+		site.LastChange = began
+	}
+	site.Hash, site.Version, site.HostedURL = hash, lease.Token, url
+	site.SitemapLastmod = crawled.Newest
+	asked, cancel := toTheEnd(ctx)
+	defer cancel()
+	err := hostcall.Do(func() error {
+		return c.g.o.Sites.Commit(asked, lease, RecrawlResult{Site: site, Pages: crawled.Pages})
+	})
 	switch {
 	case errors.Is(err, ErrLeaseLost):
 		return fault.FromHost("site store", err)
 	case err != nil:
 		return errors.Join(fault.FromHost("site store", err), c.releaseSite(ctx, lease))
 	}
-	out.url, out.files = url, files
-	j.log(fmt.Sprintf("Enrolled %s: it is crawled again every %s", site.BaseURL, intervalText(site.Interval)))
 	return nil
-}
-
-// siteToEnroll is the site with the options of the client's request.
-func (c *crawl) siteToEnroll(baseURL, secret string, now time.Time) Site {
-	return Site{
-		Subject: c.session.Subject,
-		KeyID:   c.session.KeyID,
-		BaseURL: baseURL,
-		Options: SiteOptions{
-			MaxPages: c.req.maxPages, DescLength: c.req.descLength, Format: string(c.req.layout),
-			Enhance: c.req.enhance, Remote: c.req.remote,
-			Geo: strings.Join(c.req.query.Countries, ","), Agent: strings.Join(c.req.query.Slugs, ","),
-			Include: strings.Join(c.req.choice.Include, "\n"), Exclude: strings.Join(c.req.choice.Exclude, "\n"),
-			Header: joinHeader(c.req.choice.Header), Language: c.req.choice.Language, Version: c.req.choice.Version,
-			Delay: c.req.choice.Delay.Seconds(), Signals: c.req.choice.Signals,
-			Full: c.req.full, Markdown: c.req.markdown,
-		},
-		Interval:      c.req.interval,
-		WebhookSecret: secret,
-		Created:       now,
-	}
 }
 
 // releaseSite leaves a site that was enrolled to its recrawls.
 func (c *crawl) releaseSite(ctx context.Context, lease Lease) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	ctx, cancel := toTheEnd(ctx)
 	defer cancel()
 	if err := hostcall.Do(func() error { return c.g.o.Sites.Release(ctx, lease) }); err != nil {
 		return fault.FromHost("site store", err)
 	}
 	return nil
+}
+
+// toTheEnd returns a context for a call that begins or ends a lease. Neither a client that
+// leaves nor a drain ends it: a lease that is not known here keeps the site, and counts as a
+// crawl that failed.
+func toTheEnd(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 }
 
 // SiteChanged returns the handler by which a site, or whoever publishes it,

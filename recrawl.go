@@ -389,10 +389,3 @@ func (g *Gateway) keyOf(ctx context.Context, s Site) (Principal, error) {
 
 // errKeyGone ends the recrawls of a site until somebody asks for it.
 var errKeyGone = fault.New(fault.KeyInvalid, "The key that enrolled this site is not valid any more")
-
-// endedAlone reports whether a session was ended by a limit or by request. Another
-// gateway would crawl the site at once, and as often as it is ended.
-func endedAlone(cause error) bool {
-	f := fault.Of(cause)
-	return f != nil && (f.Class == fault.LimitReached || f.Class == fault.Ended) && !errors.Is(cause, errKeyRevoked)
-}

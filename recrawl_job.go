@@ -108,16 +108,21 @@ func (c *recrawl) run(ctx context.Context) {
 		c.fail(ctx, err)
 		return
 	}
+	c.keep(ctx, site, before)
+}
+
+// keep hosts the file, unless the hosted one is the same, and commits the site's new state.
+func (c *recrawl) keep(ctx context.Context, site *llmstxt.CrawledSite, before []llmstxt.Page) {
 	c.result.FramesToClient = int64(len(site.Pages))
-	next := c.lease.Site
-	hash := hashOf(site, c.job.req.layout)
+	next, hash := c.lease.Site, hashOf(site, c.job.req.layout)
 	changed := hash != next.Hash
 	if changed || next.HostedURL == "" || !c.follows() {
-		if next.HostedURL, err = c.save(ctx, site); err != nil {
+		url, err := c.save(ctx, site)
+		if err != nil {
 			c.fail(ctx, err)
 			return
 		}
-		next.Version = c.lease.Token
+		next.HostedURL, next.Version = url, c.lease.Token
 	}
 	c.outcome = RecrawlUnchanged
 	next.ChangeInterval = changeInterval(next, c.began, changed)
@@ -157,25 +162,12 @@ func (c *recrawl) takeDay(ctx context.Context, had int) (release func(used int),
 	return release, nil
 }
 
-// newJob repeats the crawl that enrolled the site. This gateway may allow fewer pages than
-// the one that enrolled it did; the base URL was checked then.
+// newJob repeats the crawl that enrolled the site.
 func (c *recrawl) newJob(before []llmstxt.Page) *crawlJob {
-	o, g := c.lease.Site.Options, c.r.g
-	req := crawlRequest{
-		url:        c.lease.Site.BaseURL,
-		maxPages:   min(o.MaxPages, g.o.Crawl.MaxPages),
-		descLength: o.DescLength,
-		layout:     llmstxt.Layout(o.Format),
-		enhance:    o.Enhance,
-		remote:     o.Remote,
-		full:       o.Full,
-		markdown:   o.Markdown,
-		choice:     o.choice(),
-		query:      o.exits(),
-	}
-	req.query.Subject = c.lease.Site.Subject
-	req.query.Host, c.result.Target = targetOf(req.url)
+	g, site := c.r.g, c.lease.Site
+	_, c.result.Target = targetOf(site.BaseURL)
 	c.session.reached("", c.result.Target)
+	req := site.repeated(g.o.Crawl.MaxPages)
 	return &crawlJob{g: g, session: c.session, req: req, maxPages: req.maxPages, previous: before, hosted: true,
 		log: func(text string) {
 			g.o.Logger.DebugContext(c.session.ctx, logged(text), "session", c.session.ID)
@@ -250,37 +242,45 @@ func (c *recrawl) save(ctx context.Context, site *llmstxt.CrawledSite) (url stri
 // fail ends a recrawl that has no file. One that ends with the gateway, or with its key,
 // leaves the site to others; one whose lease is lost leaves it to the worker that has it.
 func (c *recrawl) fail(ctx context.Context, err error) {
+	cause := context.Cause(ctx)
+	if ctx.Err() != nil {
+		err = cause
+	}
 	c.result.Err = err
 	switch {
-	case errors.Is(context.Cause(ctx), ErrLeaseLost):
-		c.outcome, c.result.Err = RecrawlLost, context.Cause(ctx)
-		return
-	case ctx.Err() != nil && endedAlone(context.Cause(ctx)):
-		err = context.Cause(ctx)
-		c.result.Err = err
-	case ctx.Err() != nil:
-		c.outcome, c.result.Err = RecrawlReleased, context.Cause(ctx)
-		c.held.settle()
-		if err := c.r.release(ctx, c.lease); err != nil {
-			c.outcome = RecrawlLost
-			c.result.Err = errors.Join(c.result.Err, err)
-		}
-		return
-	}
-	if errors.Is(err, agent.ErrNoAgent) { // no fault of the site's, and other gateways may have one
+	case errors.Is(cause, ErrLeaseLost):
+		c.outcome = RecrawlLost
+	case ctx.Err() != nil && !endedAlone(cause):
+		c.giveBack(ctx)
+	case errors.Is(err, agent.ErrNoAgent): // no fault of the site's, and other gateways may have one
 		c.outcome = RecrawlReleased
 		next := c.lease.Site
 		next.NextCrawl = c.now().Add(noExitWait)
 		c.commit(ctx, RecrawlResult{Site: next})
-		return
+	default:
+		c.commitFailure(ctx, err)
 	}
-	switch {
-	case agent.IsFault(err, agent.FaultAgent):
-		c.result.EndedBy = EndedByAgent
-	case errors.As(err, new(*llmstxt.FetchError)) && fault.ClassOf(err) != fault.TargetForbidden:
-		c.result.EndedBy = EndedByTarget
+}
+
+// endedAlone reports whether a session was ended by a limit or by request. Another
+// gateway would crawl the site at once, and as often as it is ended.
+func endedAlone(cause error) bool {
+	f := fault.Of(cause)
+	return f != nil && (f.Class == fault.LimitReached || f.Class == fault.Ended) && !errors.Is(cause, errKeyRevoked)
+}
+
+// giveBack leaves the site to another gateway.
+func (c *recrawl) giveBack(ctx context.Context) {
+	c.outcome = RecrawlReleased
+	c.held.settle()
+	if err := c.r.release(ctx, c.lease); err != nil {
+		c.outcome, c.result.Err = RecrawlLost, errors.Join(c.result.Err, err)
 	}
-	c.outcome = RecrawlFailed
+}
+
+// commitFailure has the site wait, longer after each failure.
+func (c *recrawl) commitFailure(ctx context.Context, err error) {
+	c.outcome, c.result.EndedBy = RecrawlFailed, crawlEndedBy(err)
 	next := c.lease.Site
 	next.Failures++
 	next.LastFailure, next.LastError = c.began, failureText(err)

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/farwire/farwire/internal/fault"
@@ -270,6 +273,56 @@ func (j *crawlJob) saveFile(ctx context.Context, f File) (url string, err error)
 		return "", fault.FromHost("storage", err)
 	}
 	return url, nil
+}
+
+// saving is how many files of a crawl are on their way to the storage at once.
+const saving = 8
+
+// saveBeside hosts files in a folder of their own. The first error ends it.
+func (j *crawlJob) saveBeside(ctx context.Context, folder string, all iter.Seq2[File, error], version uint64) ([]hostedFile, error) {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	var wg sync.WaitGroup
+	var saved []*hostedFile
+	free := make(chan struct{}, saving)
+	for f, err := range all {
+		if err != nil {
+			fail(err)
+			break
+		}
+		select {
+		case free <- struct{}{}:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		hosted := &hostedFile{name: f.Name}
+		saved = append(saved, hosted)
+		f.Name, f.Version = folder+f.Name, version
+		wg.Go(func() {
+			defer func() { <-free }()
+			defer func() {
+				if v := recover(); v != nil { // nobody else would
+					fail(fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
+				}
+			}()
+			url, err := j.saveFile(ctx, f)
+			if err != nil {
+				fail(err)
+			}
+			hosted.url = url
+		})
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	files := make([]hostedFile, len(saved))
+	for i, h := range saved {
+		files[i] = *h
+	}
+	return files, nil
 }
 
 // trimFiles removes what a caller has too much of, but nothing of the site whose
