@@ -166,7 +166,7 @@ func (e *DialError) Error() string {
 	case e.Fault == FaultPolicy:
 		return "not allowed"
 	}
-	return string(reasonOf(e.Err, e.Fault))
+	return string(causeOf(e.Err, e.Fault))
 }
 
 // AgentUnavailable reports whether the agent is gone, draining or full, so that
@@ -176,7 +176,7 @@ func (e *DialError) AgentUnavailable() bool {
 	if e.Fault != FaultAgent {
 		return false
 	}
-	switch reasonOf(e.Err, e.Fault) {
+	switch causeOf(e.Err, e.Fault) {
 	case causeLost, causeDraining, causeOverloaded, causeNotHere, causeGatewayLost, causeGatewayBye:
 		return true
 	}
@@ -186,7 +186,7 @@ func (e *DialError) AgentUnavailable() bool {
 // Overloaded reports whether the agent has as many sessions, or descriptors, as it can
 // have: it may take a session when another one has ended.
 func (e *DialError) Overloaded() bool {
-	return e.Fault == FaultAgent && reasonOf(e.Err, e.Fault) == causeOverloaded
+	return e.Fault == FaultAgent && causeOf(e.Err, e.Fault) == causeOverloaded
 }
 
 // Unwrap returns the cause.
@@ -323,7 +323,7 @@ func (c cause) Is(target error) bool {
 
 func (c cause) Timeout() bool { return c == causeTimeout }
 
-func reasonOf(err error, f Fault) cause {
+func causeOf(err error, f Fault) cause {
 	var c cause
 	var dns *net.DNSError
 	var addr *net.AddrError

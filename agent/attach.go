@@ -26,7 +26,8 @@ type refusedBody struct {
 	Code   string `json:"code"`
 }
 
-const errFull = "gateway has as many agents as it takes"
+// poolFull is the reason of a refusal whose code its status alone does not say.
+const poolFull = "gateway has as many agents as it takes"
 
 // refusedCode returns the stable code of a refusal.
 func refusedCode(status int, detail string) string {
@@ -36,7 +37,7 @@ func refusedCode(status int, detail string) string {
 	case http.StatusTooManyRequests:
 		return "rate_limited"
 	case http.StatusServiceUnavailable:
-		if detail == errFull {
+		if detail == poolFull {
 			return "limit_reached"
 		}
 		return "draining"
@@ -62,7 +63,7 @@ func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if hasToken(r.Header, "Connection", "upgrade") && hasToken(r.Header, "Upgrade", peerUpgrade) {
-		p.servePeer(w, r, refuse)
+		p.servePeer(w, r)
 		return
 	}
 	if p.local {
@@ -195,7 +196,7 @@ func (p *Pool) enter() string {
 	case p.draining, p.cluster != nil && p.cluster.leaving.Load():
 		return "gateway is shutting down"
 	case p.attached >= p.maxLinks:
-		return errFull
+		return poolFull
 	}
 	p.attached++
 	p.wg.Add(1)

@@ -29,17 +29,17 @@ const (
 )
 
 // carrier connects to the gateway and has the connection upgraded.
-func (l *connector) carrier(ctx context.Context) (net.Conn, error) {
+func (c *connector) carrier(ctx context.Context) (net.Conn, error) {
 	var err error
-	if l.secret, err = l.runner.secret(); err != nil {
+	if c.secret, err = c.runner.secret(); err != nil {
 		return nil, fmt.Errorf("the secret %w", err)
 	}
-	nc, err := l.try(ctx, l.upgrade)
+	nc, err := c.try(ctx, c.upgrade)
 	var other *otherError
 	if err == nil || ctx.Err() != nil || !errors.As(err, &other) {
 		return nc, err
 	}
-	nc, wsErr := l.try(ctx, l.webSocket)
+	nc, wsErr := c.try(ctx, c.webSocket)
 	if wsErr == nil || errors.As(wsErr, new(*refusedError)) {
 		return nc, wsErr
 	}
@@ -53,10 +53,10 @@ type otherError struct{ err error }
 func (e *otherError) Error() string { return e.err.Error() }
 func (e *otherError) Unwrap() error { return e.err }
 
-func (l *connector) try(ctx context.Context, ask func(context.Context, net.Conn) (net.Conn, error)) (net.Conn, error) {
+func (c *connector) try(ctx context.Context, ask func(context.Context, net.Conn) (net.Conn, error)) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, carrierTimeout)
 	defer cancel()
-	nc, err := l.connect(ctx)
+	nc, err := c.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -74,14 +74,14 @@ func (l *connector) try(ctx context.Context, ask func(context.Context, net.Conn)
 
 // connect opens the TCP connection, and TLS on it for https. What another
 // gateway has named is dialled behind the agent's own guard.
-func (l *connector) connect(ctx context.Context) (net.Conn, error) {
-	r, u := l.runner, l.gateway.url
-	ap := netip.AddrPortFrom(l.addr, portOf(u))
+func (c *connector) connect(ctx context.Context) (net.Conn, error) {
+	r, u := c.runner, c.gateway.url
+	ap := netip.AddrPortFrom(c.addr, portOf(u))
 	tcp, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	var nc net.Conn
 	var err error
-	if l.gateway.peer {
+	if c.gateway.peer {
 		nc, err = r.dialer.connect(tcp, r.dialer.guard(), u.Hostname(), ap)
 	} else {
 		nc, err = new(net.Dialer).DialContext(tcp, "tcp", ap.String())
@@ -102,19 +102,19 @@ func (l *connector) connect(ctx context.Context) (net.Conn, error) {
 	return tc, nil
 }
 
-func (l *connector) header() http.Header {
+func (c *connector) header() http.Header {
 	return http.Header{
-		"Authorization": {"Bearer " + l.secret},
-		"User-Agent":    {strings.TrimSuffix("farwire-agent/"+safetext.ASCII(l.runner.o.Version, 64), "/")},
+		"Authorization": {"Bearer " + c.secret},
+		"User-Agent":    {strings.TrimSuffix("farwire-agent/"+safetext.ASCII(c.runner.o.Version, 64), "/")},
 	}
 }
 
-func (l *connector) upgrade(ctx context.Context, nc net.Conn) (net.Conn, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.gateway.url.String(), nil)
+func (c *connector) upgrade(ctx context.Context, nc net.Conn) (net.Conn, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.gateway.url.String(), nil)
 	if err != nil {
 		return nil, err
 	}
-	req.Header = l.header()
+	req.Header = c.header()
 	req.Header.Set("Connection", "Upgrade")
 	req.Header.Set("Upgrade", upgradeName)
 	if err := req.Write(nc); err != nil {
@@ -137,7 +137,7 @@ func (l *connector) upgrade(ctx context.Context, nc net.Conn) (net.Conn, error) 
 	return withEarly(nc, bytes.Clone(ahead)), nil
 }
 
-func (l *connector) webSocket(ctx context.Context, nc net.Conn) (net.Conn, error) {
+func (c *connector) webSocket(ctx context.Context, nc net.Conn) (net.Conn, error) {
 	once := make(chan net.Conn, 1)
 	once <- nc
 	dial := func(context.Context, string, string) (net.Conn, error) {
@@ -150,12 +150,12 @@ func (l *connector) webSocket(ctx context.Context, nc net.Conn) (net.Conn, error
 	}
 	transport := &http.Transport{DialContext: dial, DialTLSContext: dial, DisableKeepAlives: true, MaxResponseHeaderBytes: maxHead}
 	defer transport.CloseIdleConnections()
-	ws, resp, err := websocket.Dial(ctx, l.gateway.url.String(), &websocket.DialOptions{
+	ws, resp, err := websocket.Dial(ctx, c.gateway.url.String(), &websocket.DialOptions{
 		HTTPClient: &http.Client{
 			Transport:     transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		HTTPHeader:   l.header(),
+		HTTPHeader:   c.header(),
 		Subprotocols: []string{upgradeName},
 	})
 	switch {

@@ -13,7 +13,6 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
-	"github.com/farwire/farwire/internal/netio"
 	"github.com/farwire/farwire/internal/safetext"
 )
 
@@ -48,18 +47,18 @@ const (
 	stableAfter = 10 * time.Second
 )
 
-func (l *connector) run(ctx context.Context) {
+func (c *connector) run(ctx context.Context) {
 	waits := newConnectorWaits()
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := l.attach(ctx)
+		err := c.attach(ctx)
 		if time.Since(began) > stableAfter {
 			waits = newConnectorWaits()
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		l.wait(ctx, err, waits)
+		c.wait(ctx, err, waits)
 	}
 }
 
@@ -86,35 +85,35 @@ func upperHalfOf(first, longest time.Duration) *backoff.ExponentialBackOff {
 }
 
 // wait says what happened and waits until it is time to try again.
-func (l *connector) wait(ctx context.Context, err error, waits connectorWaits) {
+func (c *connector) wait(ctx context.Context, err error, waits connectorWaits) {
 	var no *refusedError
 	switch {
 	case errors.Is(err, errEnoughLinks):
 		return // it waits for room
-	case errors.As(err, &no) && no.code == codeDuplicate && l.runner.inCluster():
-		if l.runner.pauseOrChange(ctx, waits.duplicate.NextBackOff()) {
+	case errors.As(err, &no) && no.code == codeDuplicate && c.runner.inCluster():
+		if c.runner.pauseOrChange(ctx, waits.duplicate.NextBackOff()) {
 			waits.duplicate.Reset()
 			pause(ctx, jitter(retryFirst/4))
 		}
 	case errors.As(err, &no) && no.code == codeDuplicate:
-		l.logChange(slog.LevelInfo, "gateway is linked by another address already")
-		l.runner.pauseOrChange(ctx, resolveEvery+jitter(resolveEvery))
+		c.logChange(slog.LevelInfo, "gateway is linked by another address already")
+		c.runner.pauseOrChange(ctx, resolveEvery+jitter(resolveEvery))
 		pause(ctx, jitter(retryFirst))
 	case errors.As(err, &no) && no.code == codeReplaced:
-		l.yield = true // or the two would replace each other for ever
-		l.logChange(slog.LevelWarn, "another agent has taken this one's place", "reason", no.reason)
+		c.yield = true // or the two would replace each other for ever
+		c.logChange(slog.LevelWarn, "another agent has taken this one's place", "reason", no.reason)
 		pause(ctx, waits.replaced.NextBackOff())
 	case errors.As(err, &no) && no.code != codeShutdown:
-		l.logChange(slog.LevelWarn, "gateway refuses this agent: "+no.reason)
+		c.logChange(slog.LevelWarn, "gateway refuses this agent: "+no.reason)
 		pause(ctx, waits.refused.NextBackOff())
-	case l.linked.Swap(false):
-		l.logChange(slog.LevelWarn, "link lost, dialling again", "err", err)
+	case c.linked.Swap(false):
+		c.logChange(slog.LevelWarn, "link lost, dialling again", "err", err)
 		pause(ctx, waits.lost.NextBackOff())
 	default:
-		l.logChange(slog.LevelWarn, "gateway cannot be reached, retrying", "err", err)
+		c.logChange(slog.LevelWarn, "gateway cannot be reached, retrying", "err", err)
 		pause(ctx, waits.lost.NextBackOff())
 	}
-	l.linked.Store(false)
+	c.linked.Store(false)
 }
 
 // pauseOrChange waits for d, or until links have changed, which it reports.
@@ -134,37 +133,37 @@ func (r *runner) pauseOrChange(ctx context.Context, d time.Duration) (changed bo
 func jitter(d time.Duration) time.Duration { return rand.N(max(d, 1)) }
 
 // logChange logs a change of state and not its repetition.
-func (l *connector) logChange(level slog.Level, msg string, args ...any) {
-	if l.lastLogged == msg {
+func (c *connector) logChange(level slog.Level, msg string, args ...any) {
+	if c.lastLogged == msg {
 		return
 	}
-	l.lastLogged = msg
-	args = append([]any{"gateway", l.gateway.url.Host}, args...)
-	if l.addr.IsValid() {
-		args = append(args, "address", l.addr.String())
+	c.lastLogged = msg
+	args = append([]any{"gateway", c.gateway.url.Host}, args...)
+	if c.addr.IsValid() {
+		args = append(args, "address", c.addr.String())
 	}
-	l.runner.log.Log(context.Background(), level, msg, args...)
+	c.runner.log.Log(context.Background(), level, msg, args...)
 }
 
 // attach links up and serves until the link ends. The error says why it did,
 // or why there was none.
-func (l *connector) attach(ctx context.Context) error {
-	done, ok := l.runner.room(ctx)
+func (c *connector) attach(ctx context.Context) error {
+	done, ok := c.runner.room(ctx)
 	if !ok {
 		return ctx.Err()
 	}
 	defer done()
-	l.settled = done
-	nc, err := l.carrier(ctx)
+	c.settled = done
+	nc, err := c.carrier(ctx)
 	if err != nil {
 		return err
 	}
-	return l.join(ctx, nc)
+	return c.join(ctx, nc)
 }
 
 // join says hello over a connection to the gateway, and serves it.
-func (l *connector) join(ctx context.Context, nc net.Conn) error {
-	r := l.runner
+func (c *connector) join(ctx context.Context, nc net.Conn) error {
+	r := c.runner
 	defer nc.Close()
 	stop := context.AfterFunc(ctx, func() { nc.Close() })
 	defer stop()
@@ -172,7 +171,7 @@ func (l *connector) join(ctx context.Context, nc net.Conn) error {
 	nc.SetDeadline(time.Now().Add(handshakeTimeout))
 	h := hello{
 		Version: wireVersion, Instance: r.instance, Slug: r.named.Slug, Country: r.named.Country,
-		Software: safetext.ASCII(r.o.Version, 64), Links: r.linkedTo(), Yield: l.yield,
+		Software: safetext.ASCII(r.o.Version, 64), Links: r.linkedTo(), Yield: c.yield,
 		Knows: []string{knowsRules},
 	}
 	if err := writeMessage(nc, h, maxHello); err != nil {
@@ -194,57 +193,53 @@ func (l *connector) join(ctx context.Context, nc net.Conn) error {
 	if !stop() {
 		return ctx.Err()
 	}
-	return l.serve(ctx, nc, w)
+	return c.serve(ctx, nc, w)
 }
 
-func (l *connector) serve(ctx context.Context, nc net.Conn, w welcome) error {
-	r := l.runner
-	link := &agentLink{
-		server: r, ctx: ctx, drainTimeout: r.drainTimeout, welcome: w, quiet: make(chan struct{}, 1), turn: make(chan struct{}, 1), sessions: map[uint32]*session{},
-		log: r.log.With("agent", readable(w.ID), "gateway", l.gateway.url.Host),
-	}
-	link.inflow = r.inflows.join(r.start)
-	defer r.inflows.leave(link.inflow)
-	mux, err := agentMux(&frameReader{Conn: netio.Socket(nc), to: link}, 1)
-	if err != nil {
+// serve serves the gateway over a connection on which it has said welcome.
+func (c *connector) serve(ctx context.Context, nc net.Conn, w welcome) error {
+	r := c.runner
+	l := newAgentLink(r, r.log.With("agent", readable(w.ID), "gateway", c.gateway.url.Host))
+	l.ctx, l.drainTimeout, l.welcome = ctx, r.drainTimeout, w
+	l.inflow = r.inflows.join(r.start)
+	defer r.inflows.leave(l.inflow)
+	if err := l.begin(ctx, nc, 1); err != nil {
 		return err
 	}
-	defer mux.Close()
-	link.mux = mux
-	timeout, cancel := context.WithTimeout(ctx, handshakeTimeout)
-	link.ctl, err = mux.OpenStream(timeout)
-	cancel()
-	if err != nil {
-		return fmt.Errorf("opening the control stream: %w", err)
-	}
-	if err := r.keep(link); err != nil {
+	defer l.mux.Close()
+	if err := r.keep(l); err != nil {
 		return err
 	}
-	defer r.drop(link)
-	if l.settled != nil {
-		l.settled()
-	}
-	l.linked.Store(true)
-	l.yield = false
-	l.logChange(slog.LevelInfo, "attached", "agent", readable(w.ID), "slug", readable(w.Slug), "country", readable(w.Country))
-	r.adopt(l.gateway, w.Peers)
+	defer r.drop(l)
+	c.attached(w)
 
-	left := make(chan struct{})
+	drained := make(chan struct{})
 	go func() {
-		defer close(left)
+		defer close(drained)
 		select {
 		case <-ctx.Done():
-			link.drainFor(r.drainTimeout, "")
-		case <-mux.CloseChan():
+			l.drainFor(r.drainTimeout, "")
+		case <-l.mux.CloseChan():
 		}
 	}()
-	link.serve()
-	<-left
+	l.serve()
+	<-drained
 
-	if bye := link.receivedBye(); bye.Code != "" {
+	if bye := l.receivedBye(); bye.Code != "" {
 		return &refusedError{bye.Code, readable(bye.Reason)}
 	}
 	return errLinkLost
+}
+
+// attached notes that the link is in use.
+func (c *connector) attached(w welcome) {
+	if c.settled != nil {
+		c.settled()
+	}
+	c.linked.Store(true)
+	c.yield = false
+	c.logChange(slog.LevelInfo, "attached", "agent", readable(w.ID), "slug", readable(w.Slug), "country", readable(w.Country))
+	c.runner.adopt(c.gateway, w.Peers)
 }
 
 var errLinkLost = errors.New("the connection to the gateway has ended")

@@ -72,6 +72,27 @@ func (l *link) ask(ctx context.Context, r request) (*conn, answer, error) {
 	l.conns[stream.StreamID()] = c
 	l.mu.Unlock()
 
+	a, wasReset, err := c.request(ctx, r, heard)
+	if err == nil {
+		err = a.err(hostOf(r.Addr))
+	} else if !errors.As(err, new(*DialError)) {
+		err = l.unanswered(ctx, err)
+	}
+	if err != nil {
+		l.forget(c)
+		if !wasReset {
+			stream.Reset()
+		}
+		return nil, answer{}, err
+	}
+	return c, a, nil
+}
+
+// request sends a request on its stream and reads the answer, until the agent has said
+// nothing for too long: heard is what the link had heard of it before. The end of ctx resets
+// the stream.
+func (c *conn) request(ctx context.Context, r request, heard uint64) (a answer, wasReset bool, err error) {
+	l, stream := c.link, c.stream
 	// A reset frees the stream whatever state it is in, and tells the agent. It
 	// does not wake a request that waits behind others to leave.
 	stop := context.AfterFunc(ctx, func() { stream.SetWriteDeadline(longPassed); stream.Reset() })
@@ -81,7 +102,6 @@ func (l *link) ask(ctx context.Context, r request) (*conn, answer, error) {
 			stream.SetDeadline(longPassed)
 		}
 	})
-	var a answer
 	if err = writeMessage(stream, r, maxRequest); errors.Is(err, errTooLong) {
 		err = &DialError{FaultPolicy, fmt.Errorf("policy and rules of a dial do not fit into %d bytes", maxRequest)}
 	}
@@ -92,25 +112,11 @@ func (l *link) ask(ctx context.Context, r request) (*conn, answer, error) {
 	if !settled.CompareAndSwap(false, true) && err == nil {
 		err = yamux.ErrTimeout
 	}
-	inTime := stop()
-	if !inTime && err == nil {
+	wasReset = !stop()
+	if wasReset && err == nil {
 		err = ctx.Err()
 	}
-	if err != nil {
-		if !errors.As(err, new(*DialError)) {
-			err = l.unanswered(ctx, err)
-		}
-	} else {
-		err = a.err(hostOf(r.Addr))
-	}
-	if err != nil {
-		l.forget(c)
-		if inTime {
-			stream.Reset()
-		}
-		return nil, answer{}, err
-	}
-	return c, a, nil
+	return a, wasReset, err
 }
 
 // silentAfter is how long an agent may say nothing at all after a request. One

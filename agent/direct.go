@@ -156,7 +156,7 @@ func (d *dialer) dial(ctx context.Context, network, addr string, extra ...Rules)
 	}
 	addrs, err := d.lookup(ctx, lookup, host)
 	switch {
-	case err != nil && reasonOf(err, FaultTarget) == causeNoHost && slices.ContainsFunc(extra, Rules.listsAllowed):
+	case err != nil && causeOf(err, FaultTarget) == causeNoHost && slices.ContainsFunc(extra, Rules.listsAllowed):
 		return nil, refusal{host, refusedRules} // its address is what would have to be allowed
 	case err != nil:
 		return nil, err

@@ -110,7 +110,7 @@ var weights = map[State]float64{Available: 1, Limited: 0.2, Recovering: 0.1, Una
 // is what Report is for, when the target has accepted the session.
 func (h *health) failed(exit, host string, err error) {
 	de := Classify(err)
-	reason := reasonOf(de.Err, de.Fault)
+	reason := causeOf(de.Err, de.Fault)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return // the caller gave up

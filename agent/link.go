@@ -18,46 +18,56 @@ import (
 	"github.com/farwire/farwire/internal/safetext"
 )
 
-// A link is the gateway's side of one tunnel to one agent.
+// A link is the gateway's side of one tunnel, to an agent or to another gateway that
+// holds agents.
 type link struct {
-	pool     *Pool
-	exit     Exit // name, slug and country only
-	number   uint64
-	instance string
-	software string
-	who      identity
+	pool *Pool
+	log  *slog.Logger
+	mux  *yamux.Session
+	ctl  *yamux.Stream
+	turn chan struct{} // holds a token while a control message is sent
 
-	knowsRules bool   // the agent enforces the rules of a dial
-	peer       string // the gateway that this leads to; empty: it leads to an agent
+	// Who is at the other end.
+	exit       Exit // name, slug and country only
+	number     uint64
+	instance   string
+	software   string
+	who        identity
 	exitIP     netip.Addr
-	since      time.Time
-	moved      time.Time // when the agent was asked to link elsewhere; guarded by Pool.mu
-	mux        *yamux.Session
-	ctl        *yamux.Stream
-	log        *slog.Logger
+	peer       string // the gateway that this leads to; empty: it leads to an agent
+	knowsRules bool   // the other end enforces the rules of a dial
 
+	since time.Time // when it was put into use
+	moved time.Time // when the agent was asked to link elsewhere; guarded by Pool.mu
+
+	// What goes through it.
 	asked    atomic.Uint64 // requests ever
 	sessions atomic.Int64  // connections, and dials under way
 	opening  atomic.Int64  // streams that wait to be opened
 	heard    atomic.Uint64 // how often something has arrived
 	held     atomic.Int64  // what has arrived and was not read yet costs so many bytes
-	gone     atomic.Bool   // the carrier is closed
 	quiet    chan struct{} // told when no stream is open any more
-	made     time.Time     // with the clock that nobody sets
-	used     atomic.Int64  // how long after made the last stream ended; zero: none has
-	unwanted atomic.Bool   // it was idle for long, and another link is made
+	mu       sync.Mutex
+	conns    map[uint32]*conn
 
+	// For how long nothing has gone through it.
+	made     time.Time    // with the clock that nobody sets
+	used     atomic.Int64 // how long after made the last stream ended; zero: none has
+	unwanted atomic.Bool  // it was idle for long, and another link is made
+
+	// How it ends.
+	draining  atomic.Bool
+	onDrain   context.Context // ends with drain, for those who want to be told
+	drained   context.CancelFunc
+	going     atomic.Bool            // the agent has said that it stops, or cuts what is left
 	byeReason atomic.Pointer[string] // what the agent was told; nil: nothing
+	gone      atomic.Bool            // the carrier is closed
+}
 
-	draining atomic.Bool
-	going    atomic.Bool     // the agent has said that it stops, or cuts what is left
-	onDrain  context.Context // ends with drain, for those who want to be told
-	drained  context.CancelFunc
-
-	turn chan struct{} // holds a token while a control message is sent
-
-	mu    sync.Mutex
-	conns map[uint32]*conn
+func (p *Pool) newLink() *link {
+	l := &link{pool: p, log: p.log, conns: map[uint32]*conn{}, quiet: make(chan struct{}, 1), turn: make(chan struct{}, 1), made: time.Now()}
+	l.onDrain, l.drained = context.WithCancel(context.Background())
+	return l
 }
 
 // attach takes a connection that an agent has upgraded through hello and
@@ -157,12 +167,10 @@ func (p *Pool) answerHello(h hello, who identity) (*link, welcome) {
 	if p.isDraining() {
 		return refuse(codeShutdown, "gateway is shutting down")
 	}
-	l := &link{
-		pool: p, exit: e, number: p.links.Add(1), instance: h.Instance, software: safetext.ASCII(h.Software, 64),
-		who: who, knowsRules: slices.Contains(h.Knows, knowsRules),
-		conns: map[uint32]*conn{}, quiet: make(chan struct{}, 1), turn: make(chan struct{}, 1), made: time.Now(),
-	}
-	l.onDrain, l.drained = context.WithCancel(context.Background())
+	l := p.newLink()
+	l.exit, l.number, l.who = e, p.linked.Add(1), who
+	l.instance, l.software = h.Instance, safetext.ASCII(h.Software, 64)
+	l.knowsRules = slices.Contains(h.Knows, knowsRules)
 	return l, welcome{Version: wireVersion, Gateway: p.id, Link: l.number, ID: e.ID, Slug: e.Slug, Country: e.Country, Peers: p.peers, Cluster: p.clustered()}
 }
 

@@ -175,24 +175,20 @@ func (c *cluster) linkPeer(ctx context.Context, g remoteGateway) (net.Conn, *lin
 		nc.Close()
 		return nil, nil, err
 	}
-	l := &link{pool: c.pool, peer: g.name, knowsRules: true, log: c.pool.log,
-		conns: map[uint32]*conn{}, quiet: make(chan struct{}, 1), turn: make(chan struct{}, 1), made: time.Now()}
-	l.onDrain, l.drained = context.WithCancel(context.Background())
-	fail := func(err error) (net.Conn, *link, error) {
+	l := c.pool.newLink()
+	l.peer, l.knowsRules = g.name, true
+	if l.mux, err = gatewayMux(&frameReader{Conn: netio.Socket(up), to: l}, peerTimes); err != nil {
 		nc.Close()
 		return nil, nil, err
 	}
-	l.mux, err = gatewayMux(&frameReader{Conn: netio.Socket(up), to: l}, peerTimes)
+	l.ctl, err = l.mux.AcceptStream()
+	if err == nil && !stop() {
+		err = ctx.Err()
+	}
 	if err != nil {
-		return fail(err)
-	}
-	if l.ctl, err = l.mux.AcceptStream(); err != nil {
 		l.mux.Close()
-		return fail(err)
-	}
-	if !stop() {
-		l.mux.Close()
-		return fail(ctx.Err())
+		nc.Close()
+		return nil, nil, err
 	}
 	return up, l, nil
 }

@@ -12,14 +12,14 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/internal/attempts"
-	"github.com/farwire/farwire/internal/netio"
 	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/internal/upgrade"
 )
 
 // servePeer lets another gateway of the cluster open streams to the agents that
 // this one holds.
-func (p *Pool) servePeer(w http.ResponseWriter, r *http.Request, refuse func(int, string)) {
+func (p *Pool) servePeer(w http.ResponseWriter, r *http.Request) {
+	refuse := func(status int, detail string) { refuseAttach(w, status, detail) }
 	p.mu.Lock()
 	c, draining := p.cluster, p.draining
 	p.mu.Unlock()
@@ -109,23 +109,14 @@ func (c *cluster) carry(nc net.Conn, h peerHello, secret []byte) error {
 		return errWrongProof
 	}
 	nc.SetDeadline(time.Time{})
-	l := &agentLink{server: &peerServer{cluster: c}, quiet: make(chan struct{}, 1), turn: make(chan struct{}, 1), sessions: map[uint32]*session{},
-		log: p.log.With("gateway", safetext.ASCII(h.caller, 128))}
+	l := newAgentLink(&peerServer{cluster: c}, p.log.With("gateway", safetext.ASCII(h.caller, 128)))
 	carried := &inflows{most: usualInflow} // of this gateway alone: each has proved that it belongs to the cluster
 	l.inflow = carried.join(l.server.start)
 	defer carried.leave(l.inflow)
-	mux, err := agentMux(&frameReader{Conn: netio.Socket(nc), to: l}, peerTimes)
-	if err != nil {
+	if err := l.begin(p.ctx, nc, peerTimes); err != nil {
 		return err
 	}
-	defer mux.Close()
-	l.mux = mux
-	ctx, cancel := context.WithTimeout(p.ctx, handshakeTimeout)
-	l.ctl, err = mux.OpenStream(ctx)
-	cancel()
-	if err != nil {
-		return err
-	}
+	defer l.mux.Close()
 	p.mu.Lock()
 	if p.draining {
 		p.mu.Unlock()

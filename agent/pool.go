@@ -39,7 +39,7 @@ type Pool struct {
 	failed     attempts.Counter // links that came to nothing
 	log        *slog.Logger
 
-	links  atomic.Uint64   // numbers given out
+	linked atomic.Uint64   // links ever, which are numbered
 	ctx    context.Context // ends with Shutdown
 	stop   context.CancelFunc
 	health health

@@ -157,7 +157,7 @@ func (r Rules) pick(ctx context.Context, network, addr string,
 		addrs = []netip.Addr{a}
 	} else if resolve == nil {
 		return nil, refusal{host, refusedRules}
-	} else if addrs, err = resolve(ctx, host); r.listsAllowed() && IsFault(err, FaultTarget) && reasonOf(err, FaultTarget) != causeTimeout {
+	} else if addrs, err = resolve(ctx, host); r.listsAllowed() && IsFault(err, FaultTarget) && causeOf(err, FaultTarget) != causeTimeout {
 		return nil, refusal{host, refusedRules}
 	} else if err != nil {
 		return nil, err

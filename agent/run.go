@@ -127,41 +127,56 @@ func newRunner(o RunOptions) (*runner, error) {
 		connectors:   map[string]*connector{}, urls: map[string]*gateway{}, links: map[string]*agentLink{}, wake: make(chan struct{}),
 		maxLinks: cmp.Or(o.Links, usualLinks), moreRoom: make(chan struct{}),
 	}
-	switch {
-	case len(o.Gateways) == 0:
-		return nil, errors.New("RunOptions.Gateways is empty")
-	}
-	if err := errors.Join(notNegative("RunOptions.Links", o.Links), notNegative("RunOptions.MaxSessions", o.MaxSessions),
-		notNegative("RunOptions.ResolveTimeout", o.ResolveTimeout), notNegative("RunOptions.DialTimeout", o.DialTimeout)); err != nil {
+	if err := r.check(); err != nil {
 		return nil, err
 	}
-	if _, err := r.secret(); err != nil {
-		return nil, fmt.Errorf("RunOptions.Secret %w", err)
-	}
-	if o.Slug != "" || o.Country != "" {
-		if err := r.named.checkName(); err != nil {
-			return nil, fmt.Errorf("RunOptions: %w", err)
-		}
-	}
-	if err := o.Policy.valid(); err != nil {
-		return nil, fmt.Errorf("RunOptions.Policy: %w", err)
-	}
-	for _, raw := range o.Gateways {
-		u, err := parseGateway(raw)
-		if err != nil {
-			return nil, fmt.Errorf("RunOptions.Gateways: %w", err)
-		}
-		if r.inClear(u) {
-			return nil, fmt.Errorf("RunOptions.Gateways: %q is neither encrypted nor on loopback: the secret and all traffic would cross in clear;"+
-				" write https:// or wss://, or allow it with --allow-cleartext", raw)
-		}
-		r.urls[u.String()] = &gateway{url: u}
+	if err := r.setGateways(); err != nil {
+		return nil, err
 	}
 	r.dialer = newDialer(DirectOptions{
 		AllowPrivate: o.AllowPrivate, AllowOnLink: o.AllowOnLink, AllowPorts: o.AllowPorts, Policy: o.Policy, Resolver: o.Resolver,
 		ResolveTimeout: o.ResolveTimeout, DialTimeout: o.DialTimeout,
 	})
 	return r, nil
+}
+
+// check refuses options that cannot work, and fills in the name.
+func (r *runner) check() error {
+	o := &r.o
+	if len(o.Gateways) == 0 {
+		return errors.New("RunOptions.Gateways is empty")
+	}
+	if err := errors.Join(notNegative("RunOptions.Links", o.Links), notNegative("RunOptions.MaxSessions", o.MaxSessions),
+		notNegative("RunOptions.ResolveTimeout", o.ResolveTimeout), notNegative("RunOptions.DialTimeout", o.DialTimeout)); err != nil {
+		return err
+	}
+	if _, err := r.secret(); err != nil {
+		return fmt.Errorf("RunOptions.Secret %w", err)
+	}
+	if o.Slug != "" || o.Country != "" {
+		if err := r.named.checkName(); err != nil {
+			return fmt.Errorf("RunOptions: %w", err)
+		}
+	}
+	if err := o.Policy.valid(); err != nil {
+		return fmt.Errorf("RunOptions.Policy: %w", err)
+	}
+	return nil
+}
+
+func (r *runner) setGateways() error {
+	for _, raw := range r.o.Gateways {
+		u, err := parseGateway(raw)
+		if err != nil {
+			return fmt.Errorf("RunOptions.Gateways: %w", err)
+		}
+		if r.inClear(u) {
+			return fmt.Errorf("RunOptions.Gateways: %q is neither encrypted nor on loopback: the secret and all traffic would cross in clear;"+
+				" write https:// or wss://, or allow it with --allow-cleartext", raw)
+		}
+		r.urls[u.String()] = &gateway{url: u}
+	}
+	return nil
 }
 
 // secret is what the agent shows at its next attach.

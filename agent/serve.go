@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/libp2p/go-yamux/v5"
+
+	"github.com/farwire/farwire/internal/netio"
 )
 
 // An agentLink is the side of a tunnel that serves: requests come in, connections
@@ -39,6 +42,27 @@ type agentLink struct {
 	busy     []*direction // that have goroutines
 	checking bool         // at busy, before long
 	bye      control      // what the gateway said before it closed the link
+}
+
+func newAgentLink(server streamServer, log *slog.Logger) *agentLink {
+	return &agentLink{server: server, log: log, quiet: make(chan struct{}, 1), turn: make(chan struct{}, 1), sessions: map[uint32]*session{}}
+}
+
+// begin runs the multiplexer on the connection, with times the memory that the tunnel of an
+// agent may hold, and opens the control stream. The caller closes the multiplexer.
+func (l *agentLink) begin(ctx context.Context, nc net.Conn, times int) error {
+	mux, err := agentMux(&frameReader{Conn: netio.Socket(nc), to: l}, times)
+	if err != nil {
+		return err
+	}
+	l.mux = mux
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	if l.ctl, err = mux.OpenStream(ctx); err != nil {
+		mux.Close()
+		return fmt.Errorf("opening the control stream: %w", err)
+	}
+	return nil
 }
 
 // A streamServer does what the requests of a link ask.

@@ -48,13 +48,7 @@ var buffers = sync.Pool{New: func() any { return new([carryBuffer]byte) }}
 // dial connects to the target and has bytes carried. The direction from the gateway begins
 // before, so that a gateway which has given up stops the dial.
 func (l *agentLink) dial(stream *yamux.Stream, in *inflow, r request, extra []Rules) {
-	s := &session{link: l, stream: stream, in: in, noted: make(chan struct{}), writing: make(chan struct{}, 1)}
-	s.up.init(s, s.fromGateway, s.askUp)
-	s.down.init(s, s.fromTarget, s.askDown)
-	l.mu.Lock()
-	l.sessions[stream.StreamID()] = s // before enter, so that a drain waits for it or enter refuses it
-	l.mu.Unlock()
-	in.session.Store(s)
+	s := l.newSession(stream, in)
 	if why := l.server.enter(l); why != "" {
 		l.refuse(stream, answer{Fault: FaultAgent.String(), Cause: string(why)})
 		l.forget(s)
@@ -73,21 +67,7 @@ func (l *agentLink) dial(stream *yamux.Stream, in *inflow, r request, extra []Ru
 			s.done()
 		}
 	}()
-	l.start(stream, func() {
-		begun := false
-		defer func() {
-			if !begun {
-				s.done()
-			}
-		}()
-		// The gateway is silent until it has the answer.
-		if _, err := stream.Read(nil); err != nil && err != io.EOF {
-			cancel()
-		}
-		if begun = <-connected; begun {
-			s.up.run()
-		}
-	})
+	l.start(stream, func() { s.awaitTarget(connected, cancel) })
 
 	target, err := underWay(l.inflow, func() (net.Conn, error) { return l.server.dial(ctx, r, extra) })
 	if err != nil {
@@ -95,6 +75,52 @@ func (l *agentLink) dial(stream *yamux.Stream, in *inflow, r request, extra []Ru
 		l.refuse(stream, failure(err))
 		return
 	}
+	s.connect(target)
+	l.reply(stream, answer{Remote: target.RemoteAddr().String(), Local: target.LocalAddr().String()})
+	for _, d := range []*direction{&s.up, &s.down} {
+		l.server.hold()
+		l.watchIdle(d)
+	}
+	carried = true
+	connected <- true
+	// A goroutine of its own, because the stack that has dialled is large.
+	go s.down.run()
+}
+
+// newSession makes the session of a stream, and has the link know it before it is entered,
+// so that a drain waits for it or enter refuses it.
+func (l *agentLink) newSession(stream *yamux.Stream, in *inflow) *session {
+	s := &session{link: l, stream: stream, in: in, noted: make(chan struct{}), writing: make(chan struct{}, 1)}
+	s.up.init(s, s.fromGateway, s.askUp)
+	s.down.init(s, s.fromTarget, s.askDown)
+	l.mu.Lock()
+	l.sessions[stream.StreamID()] = s
+	l.mu.Unlock()
+	in.session.Store(s)
+	return s
+}
+
+// awaitTarget is the direction from the gateway while the target is dialled. It gives up
+// when the gateway does, and carries once connected says that there is a target.
+func (s *session) awaitTarget(connected <-chan bool, giveUp func()) {
+	begun := false
+	defer func() {
+		if !begun {
+			s.done()
+		}
+	}()
+	// The gateway is silent until it has the answer.
+	if _, err := s.stream.Read(nil); err != nil && err != io.EOF {
+		giveUp()
+	}
+	if begun = <-connected; begun {
+		s.up.run()
+	}
+}
+
+// connect gives the session its target, which it cuts if what it is for has ended meanwhile.
+func (s *session) connect(target net.Conn) {
+	l := s.link
 	l.mu.Lock()
 	s.target, s.sink = target, netio.Socket(target)
 	l.mu.Unlock()
@@ -102,7 +128,7 @@ func (l *agentLink) dial(stream *yamux.Stream, in *inflow, r request, extra []Ru
 	if teller, ok := target.(DrainTeller); ok {
 		s.stopDrain = teller.OnDrain(func() {
 			// A gateway that cannot be told finds out when the connection ends.
-			_ = l.sendControl(control{Type: ctlLeaving, Stream: stream.StreamID()})
+			_ = l.sendControl(control{Type: ctlLeaving, Stream: s.stream.StreamID()})
 		})
 	}
 	switch {
@@ -113,15 +139,6 @@ func (l *agentLink) dial(stream *yamux.Stream, in *inflow, r request, extra []Ru
 		s.linkLost()
 		l.mu.Unlock()
 	}
-	l.reply(stream, answer{Remote: target.RemoteAddr().String(), Local: target.LocalAddr().String()})
-	for _, w := range []*direction{&s.up, &s.down} {
-		l.server.hold()
-		l.watchIdle(w)
-	}
-	carried = true
-	connected <- true
-	// A goroutine of its own, because the stack that has dialled is large.
-	go s.down.run()
 }
 
 // done is called for each of the two directions at its end.

@@ -272,7 +272,7 @@ func failure(err error) answer {
 	if errors.As(err, &r) {
 		return answer{Fault: FaultPolicy.String(), Cause: string(r.why)}
 	}
-	return answer{Fault: de.Fault.String(), Cause: string(reasonOf(de.Err, de.Fault))}
+	return answer{Fault: de.Fault.String(), Cause: string(causeOf(de.Err, de.Fault))}
 }
 
 // err is what failure was made of, as far as it crossed; nil for a success.
