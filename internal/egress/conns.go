@@ -27,25 +27,25 @@ type Conns struct {
 	RootCAs *x509.CertPool // nil: the system's; must not be changed once in use
 
 	mu    sync.Mutex
-	kept  map[sharedBy]*kept
+	pools map[poolKey]*keyPool
 	sweep *time.Timer // runs while connections are idle
 
 	openConns
 }
 
-// sharedBy is who may share connections, and the key of their exit.
-type sharedBy struct{ key, exit string }
+// A poolKey is who may share connections, and the key of their exit.
+type poolKey struct{ key, exit string }
 
-// kept is what belongs to one key. Conns.mu guards it.
-type kept struct {
-	by      sharedBy
-	idle    []*line         // that waited longest first
-	http2   map[string]bool // hosts that have agreed on HTTP/2
-	tickets tls.ClientSessionCache
-	over2   *http.Transport // for HTTP/2; nil: nobody has needed it
-	used    time.Time
-	running int  // requests whose answer has not begun
-	gone    bool // it is forgotten
+// A keyPool is what belongs to one key. Conns.mu guards it.
+type keyPool struct {
+	by             poolKey
+	idle           []*persistConn  // that waited longest first
+	http2          map[string]bool // hosts that have agreed on HTTP/2
+	tickets        tls.ClientSessionCache
+	http2Transport *http.Transport // for HTTP/2; nil: nobody has needed it
+	used           time.Time
+	running        int  // requests whose answer has not begun
+	gone           bool // it is forgotten
 }
 
 const (
@@ -81,13 +81,13 @@ func (c *Conns) RoundTrip(req *http.Request, t ConnOptions) (*http.Response, err
 	if t.Sent == nil {
 		t.Sent = new(atomic.Bool)
 	}
-	k := c.take(sharedBy{t.Key, t.Exit.Key()})
+	k := c.take(poolKey{t.Key, t.Exit.Key()})
 	defer c.give(k)
 	for again := false; ; again = true {
-		l, err := c.line(req, &t, k, again)
+		pc, err := c.persistConn(req, &t, k, again)
 		switch {
 		case errors.Is(err, errHTTP2):
-			resp, err := c.roundTrip2(req, &t, k, l)
+			resp, err := c.roundTrip2(req, &t, k, pc)
 			if !errors.Is(err, errHTTP1) {
 				return resp, err
 			}
@@ -95,14 +95,14 @@ func (c *Conns) RoundTrip(req *http.Request, t ConnOptions) (*http.Response, err
 		case err != nil:
 			return nil, c.classify(req.Context(), nil, err)
 		}
-		resp, err := l.roundTrip(req, &t)
+		resp, err := pc.roundTrip(req, &t)
 		if err == nil {
 			return resp, nil
 		}
 		// Of a connection that was kept the target may have known nothing any more.
-		stale := l.reused && (!t.Sent.Load() || !l.conn.Answered() && Repeatable(req)) && t.Body.Unsent()
+		stale := pc.reused && (!t.Sent.Load() || !pc.conn.Answered() && Repeatable(req)) && t.Body.Unsent()
 		if !stale || req.Context().Err() != nil {
-			return nil, c.classify(req.Context(), l.kept, err)
+			return nil, c.classify(req.Context(), pc.raw, err)
 		}
 		t.Sent.Store(false)
 	}
@@ -141,8 +141,8 @@ func (c *Conns) classify(ctx context.Context, conn *keptConn, err error) error {
 // Close forgets all keys and ends what is idle.
 func (c *Conns) Close() {
 	c.mu.Lock()
-	var ended []*line
-	for _, k := range c.kept {
+	var ended []*persistConn
+	for _, k := range c.pools {
 		ended = append(ended, c.forget(k)...)
 	}
 	if c.sweep != nil {
@@ -153,18 +153,18 @@ func (c *Conns) Close() {
 }
 
 // take returns what belongs to a key and an exit.
-func (c *Conns) take(by sharedBy) *kept {
+func (c *Conns) take(by poolKey) *keyPool {
 	now := time.Now()
 	c.mu.Lock()
-	k := c.kept[by]
-	var ended []*line
+	k := c.pools[by]
+	var ended []*persistConn
 	if k == nil {
 		ended = c.makePlace(now)
-		k = &kept{by: by, tickets: tls.NewLRUClientSessionCache(32)}
-		if c.kept == nil {
-			c.kept = make(map[sharedBy]*kept)
+		k = &keyPool{by: by, tickets: tls.NewLRUClientSessionCache(32)}
+		if c.pools == nil {
+			c.pools = make(map[poolKey]*keyPool)
 		}
-		c.kept[by] = k
+		c.pools[by] = k
 	}
 	k.used = now
 	k.running++
@@ -173,7 +173,7 @@ func (c *Conns) take(by sharedBy) *kept {
 	return k
 }
 
-func (c *Conns) give(k *kept) {
+func (c *Conns) give(k *keyPool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k.used = time.Now()
@@ -182,9 +182,9 @@ func (c *Conns) give(k *kept) {
 
 // makePlace makes room for one more key, and returns what is to be closed; the caller
 // holds c.mu.
-func (c *Conns) makePlace(now time.Time) (ended []*line) {
-	var oldest *kept
-	for _, k := range c.kept {
+func (c *Conns) makePlace(now time.Time) (ended []*persistConn) {
+	var oldest *keyPool
+	for _, k := range c.pools {
 		switch {
 		case k.running > 0:
 		case now.Sub(k.used) > keptFor:
@@ -193,7 +193,7 @@ func (c *Conns) makePlace(now time.Time) (ended []*line) {
 			oldest = k
 		}
 	}
-	if len(c.kept) >= maxKept && oldest != nil {
+	if len(c.pools) >= maxKept && oldest != nil {
 		ended = append(ended, c.forget(oldest)...)
 	}
 	return ended
@@ -201,11 +201,11 @@ func (c *Conns) makePlace(now time.Time) (ended []*line) {
 
 // forget lets the answers that still run come to their end, and returns what is to be
 // closed; the caller holds c.mu.
-func (c *Conns) forget(k *kept) (ended []*line) {
-	delete(c.kept, k.by)
+func (c *Conns) forget(k *keyPool) (ended []*persistConn) {
+	delete(c.pools, k.by)
 	ended, k.idle, k.gone = k.idle, nil, true
-	if k.over2 != nil {
-		k.over2.CloseIdleConnections()
+	if k.http2Transport != nil {
+		k.http2Transport.CloseIdleConnections()
 	}
 	return ended
 }
@@ -232,7 +232,7 @@ func (c *Conns) dial(ctx context.Context, t *ConnOptions, addr string) (*keptCon
 }
 
 // dialTLS connects, and agrees with the target on the version of HTTP.
-func (c *Conns) dialTLS(ctx context.Context, t *ConnOptions, k *kept, addr string) (*tls.Conn, *keptConn, error) {
+func (c *Conns) dialTLS(ctx context.Context, t *ConnOptions, k *keyPool, addr string) (*tls.Conn, *keptConn, error) {
 	conn, err := c.dial(ctx, t, addr)
 	if err != nil {
 		return nil, nil, err

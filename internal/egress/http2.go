@@ -27,13 +27,13 @@ type dialing struct {
 
 type dialingKey struct{}
 
-// roundTrip2 sends a request over HTTP/2, as net/http does. A line has a connection that
+// roundTrip2 sends a request over HTTP/2, as net/http does. A persistConn has a connection that
 // was made for it. The error is errHTTP1 when the target does not speak HTTP/2 any more.
-func (c *Conns) roundTrip2(req *http.Request, t *ConnOptions, k *kept, l *line) (*http.Response, error) {
+func (c *Conns) roundTrip2(req *http.Request, t *ConnOptions, k *keyPool, pc *persistConn) (*http.Response, error) {
 	d := &dialing{t: t}
-	if l != nil {
-		handedOver(l.kept)
-		d.made.Store(l.below.(*tls.Conn))
+	if pc != nil {
+		handedOver(pc.raw)
+		d.made.Store(pc.below.(*tls.Conn))
 		defer func() {
 			if unused := d.made.Swap(nil); unused != nil {
 				unused.Close() // another one had room
@@ -56,7 +56,7 @@ func (c *Conns) roundTrip2(req *http.Request, t *ConnOptions, k *kept, l *line) 
 		},
 	})
 	req = req.WithContext(ctx)
-	through := c.over2(k)
+	through := c.http2Transport(k)
 	resp, err := t.roundTrip2(through, req)
 	for err != nil && !t.Sent.Load() && t.Body.Unsent() && using.isGone() {
 		// The connection was given up here; net/http repeats what is idempotent alone.
@@ -91,12 +91,12 @@ func (t *ConnOptions) roundTrip2(through http.RoundTripper, req *http.Request) (
 	return through.RoundTrip(req)
 }
 
-// over2 returns what has the connections of HTTP/2 that belong to a key.
-func (c *Conns) over2(k *kept) *http.Transport {
+// http2Transport returns what has the connections of HTTP/2 that belong to a key.
+func (c *Conns) http2Transport(k *keyPool) *http.Transport {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if k.over2 == nil {
-		k.over2 = &http.Transport{
+	if k.http2Transport == nil {
+		k.http2Transport = &http.Transport{
 			DisableCompression:     true,
 			ForceAttemptHTTP2:      true,
 			MaxIdleConnsPerHost:    perHost,
@@ -111,12 +111,12 @@ func (c *Conns) over2(k *kept) *http.Transport {
 			},
 		}
 	}
-	return k.over2
+	return k.http2Transport
 }
 
 // dial2 returns a connection of HTTP/2, which net/http must see to be a *tls.Conn. It goes
 // on dialling for a request that has gone, until the deadline.
-func (c *Conns) dial2(ctx context.Context, k *kept, addr string) (net.Conn, error) {
+func (c *Conns) dial2(ctx context.Context, k *keyPool, addr string) (net.Conn, error) {
 	d := ctx.Value(dialingKey{}).(*dialing)
 	if made := d.made.Swap(nil); made != nil {
 		return made, nil

@@ -14,11 +14,11 @@ import (
 	"github.com/farwire/farwire/internal/rules"
 )
 
-// A line is a connection of HTTP/1.1 to a host.
-type line struct {
+// A persistConn is a connection of HTTP/1.1 to a host, for one request after another.
+type persistConn struct {
 	conn   *http1.Conn
-	kept   *keptConn // below TLS
-	below  net.Conn  // what the trace of a request is told
+	raw    *keptConn // below TLS
+	below  net.Conn  // below HTTP: raw, or TLS over it
 	scheme string
 	host   string    // as in the URL
 	reused bool      // it has had a request before
@@ -26,48 +26,48 @@ type line struct {
 	gone   func()    // it turns out to be of no use
 }
 
-// line returns a connection for a request: an idle one, or a new one, which it always is
-// with fresh. The error is errHTTP2 where the target speaks that; if a connection for it
-// was made, that is in the line, which is nil otherwise.
-func (c *Conns) line(req *http.Request, t *ConnOptions, k *kept, fresh bool) (*line, error) {
-	l, err := c.pick(k, req.URL, fresh)
-	if l == nil && err == nil {
-		l, err = c.connect(req, t, k)
+// persistConn returns a connection for a request: an idle one, or with fresh always a new
+// one. The error is errHTTP2 where the target speaks that; if a connection for it was made,
+// it is in the persistConn, which is nil otherwise.
+func (c *Conns) persistConn(req *http.Request, t *ConnOptions, k *keyPool, fresh bool) (*persistConn, error) {
+	pc, err := c.pick(k, req.URL, fresh)
+	if pc == nil && err == nil {
+		pc, err = c.connect(req, t, k)
 	}
 	if err != nil {
-		return l, err
+		return pc, err
 	}
 	if trace := httptrace.ContextClientTrace(req.Context()); trace != nil && trace.GotConn != nil {
-		trace.GotConn(httptrace.GotConnInfo{Conn: l.below, Reused: l.reused})
+		trace.GotConn(httptrace.GotConnInfo{Conn: pc.below, Reused: pc.reused})
 	}
-	return l, nil
+	return pc, nil
 }
 
 // pick takes an idle connection, the one used last. It returns nil when all are in use.
-func (c *Conns) pick(k *kept, to *url.URL, fresh bool) (*line, error) {
+func (c *Conns) pick(k *keyPool, to *url.URL, fresh bool) (*persistConn, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if to.Scheme == "https" && k.http2[to.Host] {
 		return nil, errHTTP2
 	}
 	for i := len(k.idle) - 1; i >= 0 && !fresh; i-- {
-		l := k.idle[i]
-		if l.host != to.Host || l.scheme != to.Scheme {
+		pc := k.idle[i]
+		if pc.host != to.Host || pc.scheme != to.Scheme {
 			continue
 		}
 		k.idle = slices.Delete(k.idle, i, i+1)
-		if l.kept.uses.Add(1) > 0 { // else it was given up, and is closed
-			return l, nil
+		if pc.raw.uses.Add(1) > 0 { // else it was given up, and is closed
+			return pc, nil
 		}
 	}
 	return nil, nil
 }
 
 // connect connects to a request's target.
-func (c *Conns) connect(req *http.Request, t *ConnOptions, k *kept) (*line, error) {
+func (c *Conns) connect(req *http.Request, t *ConnOptions, k *keyPool) (*persistConn, error) {
 	u := req.URL
 	ctx := rules.WithScheme(req.Context(), u.Scheme)
-	l := &line{scheme: u.Scheme, host: u.Host}
+	pc := &persistConn{scheme: u.Scheme, host: u.Host}
 	var socket net.Conn
 	var err error
 	switch u.Scheme {
@@ -76,29 +76,29 @@ func (c *Conns) connect(req *http.Request, t *ConnOptions, k *kept) (*line, erro
 		if err != nil {
 			return nil, err
 		}
-		l.kept, l.below = conn, secure
+		pc.raw, pc.below = conn, secure
 		if secure.ConnectionState().NegotiatedProtocol == "h2" {
 			c.noteHTTP2(k, u.Host, true)
-			return l, errHTTP2
+			return pc, errHTTP2
 		}
 	default:
-		if l.kept, err = c.dial(ctx, t, address(u)); err != nil {
+		if pc.raw, err = c.dial(ctx, t, address(u)); err != nil {
 			return nil, err
 		}
-		l.below, socket = l.kept, l.kept.Conn
+		pc.below, socket = pc.raw, pc.raw.Conn
 	}
-	l.kept.uses.Add(1)
-	l.kept.used.Store(true)
-	handedOver(l.kept)
-	l.conn = http1.NewConn(l.below, socket, func() { l.kept.Close() }, func() { c.rest(k, l) })
-	switch secure, ok := l.below.(*tls.Conn); {
+	pc.raw.uses.Add(1)
+	pc.raw.used.Store(true)
+	handedOver(pc.raw)
+	pc.conn = http1.NewConn(pc.below, socket, func() { pc.raw.Close() }, func() { c.rest(k, pc) })
+	switch secure, ok := pc.below.(*tls.Conn); {
 	case !ok:
-		lookBySilence(l.conn, l.kept.Conn)
-	case l.kept.glance != nil:
-		l.conn.LookBy(func() error { return l.kept.glance.Look(secure) })
+		lookBySilence(pc.conn, pc.raw.Conn)
+	case pc.raw.glance != nil:
+		pc.conn.LookBy(func() error { return pc.raw.glance.Look(secure) })
 	}
-	l.gone = func() { c.drop(k, l) }
-	return l, nil
+	pc.gone = func() { c.drop(k, pc) }
+	return pc, nil
 }
 
 // lookBySilence has an idle connection looked at that tells of silence.
@@ -122,7 +122,7 @@ func address(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-func (c *Conns) noteHTTP2(k *kept, host string, speaks bool) {
+func (c *Conns) noteHTTP2(k *keyPool, host string, speaks bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -136,7 +136,7 @@ func (c *Conns) noteHTTP2(k *kept, host string, speaks bool) {
 }
 
 // roundTrip sends a request over the connection.
-func (l *line) roundTrip(req *http.Request, t *ConnOptions) (*http.Response, error) {
+func (pc *persistConn) roundTrip(req *http.Request, t *ConnOptions) (*http.Response, error) {
 	o := http1.Options{Sent: t.Sent}
 	if t.Idle != nil {
 		o.Came = t.Idle.Touch
@@ -144,35 +144,35 @@ func (l *line) roundTrip(req *http.Request, t *ConnOptions) (*http.Response, err
 	if t.Body != nil {
 		body, err := t.Body.attempt(t.Sent)
 		if err != nil {
-			l.conn.Cut()
+			pc.conn.Cut()
 			return nil, err
 		}
 		o.Body = body
 	}
-	return l.conn.RoundTrip(req, o)
+	return pc.conn.RoundTrip(req, o)
 }
 
 // rest keeps a connection for the next request.
-func (c *Conns) rest(k *kept, l *line) {
-	l.reused = true
-	l.conn.Rest(l.gone)
+func (c *Conns) rest(k *keyPool, pc *persistConn) {
+	pc.reused = true
+	pc.conn.Rest(pc.gone)
 	c.mu.Lock()
 	if len(k.idle) >= perHost {
-		k.idle = slices.DeleteFunc(k.idle, func(l *line) bool { return l.kept.uses.Load() < 0 }) // given up
+		k.idle = slices.DeleteFunc(k.idle, func(pc *persistConn) bool { return pc.raw.uses.Load() < 0 }) // given up
 	}
-	var extra *line
+	var extra *persistConn
 	switch {
-	case k.gone || len(k.idle) >= perHost && k.idleTo(l) >= perHost:
-		extra = l
+	case k.gone || len(k.idle) >= perHost && k.idleTo(pc) >= perHost:
+		extra = pc
 	case len(k.idle) >= perKey:
 		extra = k.idle[0]
-		k.idle = append(slices.Delete(k.idle, 0, 1), l)
+		k.idle = append(slices.Delete(k.idle, 0, 1), pc)
 	default:
-		k.idle = append(k.idle, l)
+		k.idle = append(k.idle, pc)
 	}
-	if l != extra {
-		l.since = time.Now()
-		l.kept.uses.Add(-1)
+	if pc != extra {
+		pc.since = time.Now()
+		pc.raw.uses.Add(-1)
 	}
 	if c.sweep == nil {
 		c.sweep = time.AfterFunc(sweepEach, c.sweepIdle)
@@ -184,9 +184,9 @@ func (c *Conns) rest(k *kept, l *line) {
 }
 
 // idleTo counts the idle connections to the same host; the caller holds Conns.mu.
-func (k *kept) idleTo(l *line) (n int) {
+func (k *keyPool) idleTo(pc *persistConn) (n int) {
 	for _, other := range k.idle {
-		if other.host == l.host && other.scheme == l.scheme {
+		if other.host == pc.host && other.scheme == pc.scheme {
 			n++
 		}
 	}
@@ -195,16 +195,16 @@ func (k *kept) idleTo(l *line) (n int) {
 
 // drop closes a connection that is of no use any more, if it is idle: what came may have
 // been the beginning of an answer.
-func (c *Conns) drop(k *kept, l *line) {
+func (c *Conns) drop(k *keyPool, pc *persistConn) {
 	c.mu.Lock()
-	i := slices.Index(k.idle, l)
-	useless := i >= 0 && l.conn.Look() != nil
+	i := slices.Index(k.idle, pc)
+	useless := i >= 0 && pc.conn.Look() != nil
 	if useless {
 		k.idle = slices.Delete(k.idle, i, i+1)
 	}
 	c.mu.Unlock()
 	if useless {
-		l.conn.Close()
+		pc.conn.Close()
 	}
 }
 
@@ -212,13 +212,13 @@ func (c *Conns) drop(k *kept, l *line) {
 func (c *Conns) sweepIdle() {
 	c.mu.Lock()
 	now := time.Now()
-	var ended []*line
+	var ended []*persistConn
 	left := 0
-	for _, k := range c.kept {
-		k.idle = slices.DeleteFunc(k.idle, func(l *line) bool {
-			end := now.Sub(l.since) > keptFor || l.conn.Look() != nil
+	for _, k := range c.pools {
+		k.idle = slices.DeleteFunc(k.idle, func(pc *persistConn) bool {
+			end := now.Sub(pc.since) > keptFor || pc.conn.Look() != nil
 			if end {
-				ended = append(ended, l)
+				ended = append(ended, pc)
 			}
 			return end
 		})
@@ -233,8 +233,8 @@ func (c *Conns) sweepIdle() {
 	closeAll(ended)
 }
 
-func closeAll(lines []*line) {
-	for _, l := range lines {
-		l.conn.Close()
+func closeAll(conns []*persistConn) {
+	for _, pc := range conns {
+		pc.conn.Close()
 	}
 }

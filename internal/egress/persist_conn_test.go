@@ -207,8 +207,8 @@ func TestConns_HTTP2_IsSpokenAsLongAsTheTargetDoes(t *testing.T) {
 	defer old.Close()
 	addr = old.Listener.Addr().String()
 	server.CloseClientConnections()
-	for k := range c.kept {
-		c.kept[k].over2.CloseIdleConnections()
+	for k := range c.pools {
+		c.pools[k].http2Transport.CloseIdleConnections()
 	}
 	ask("HTTP/1.1")
 	addr = server.Listener.Addr().String()
