@@ -70,18 +70,41 @@ func RemoveHop(h http.Header) {
 
 // A request is one on its way. All that it needs is in one piece of memory.
 type request struct {
-	p         Passage
-	w         http.ResponseWriter
-	elsewhere panics
-	early     interim
-	trace     httptrace.ClientTrace
-	head      head
+	p      Passage
+	w      http.ResponseWriter
+	panics panics // of goroutines other than Serve's
+	early  interim
+	trace  httptrace.ClientTrace
+	head   head
 }
 
 // Serve sends a request on with these headers, which it changes, as long as ctx lasts, and
 // answers it. It returns false when the answer was begun and cannot be ended: who calls it
 // must cut the connection.
 func Serve(ctx context.Context, p Passage, w http.ResponseWriter, in *http.Request, header http.Header) (whole bool) {
+	r := &request{p: p, w: w}
+	out, b := r.outgoing(ctx, in, header)
+	defer b.Close()
+	p.Rewrite(out)
+	resp, err := p.RoundTrip(out)
+	r.early.end()
+	if err != nil {
+		r.panics.raise()
+		p.Fail(err)
+		return true
+	}
+	if err := r.takeHeader(resp); err != nil {
+		resp.Body.Close()
+		p.Fail(err)
+		return true
+	}
+	whole = r.answer(resp)
+	r.panics.raise()
+	return whole
+}
+
+// outgoing makes the request for the target, and its body; nil: it has none.
+func (r *request) outgoing(ctx context.Context, in *http.Request, header http.Header) (*http.Request, *body) {
 	takesTrailers := httpguts.HeaderValuesContainsToken(header["Te"], "trailers")
 	RemoveHop(header)
 	if takesTrailers {
@@ -90,9 +113,8 @@ func Serve(ctx context.Context, p Passage, w http.ResponseWriter, in *http.Reque
 	if _, ok := header["User-Agent"]; !ok {
 		header["User-Agent"] = []string{""} // net/http would send its own
 	}
-	r := &request{p: p, w: w}
 	early := &r.early
-	early.w, early.change, early.old, early.panics = w, p, !in.ProtoAtLeast(1, 1), &r.elsewhere
+	early.w, early.change, early.old, early.panics = r.w, r.p, !in.ProtoAtLeast(1, 1), &r.panics
 	if early.old {
 		delete(header, "Expect") // it is ignored (RFC 9110, section 10.1.1)
 	}
@@ -102,49 +124,42 @@ func Serve(ctx context.Context, p Passage, w http.ResponseWriter, in *http.Reque
 	r.trace.Got1xxResponse = early.pass
 	out := (&http.Request{
 		Method: in.Method, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header, ContentLength: in.ContentLength,
-		Trailer: trailers(maps.Clone(in.Trailer), p.Closing),
+		Trailer: trailers(maps.Clone(in.Trailer), r.p.Closing),
 	}).WithContext(httptrace.WithClientTrace(ctx, &r.trace))
-	if in.Body != nil && in.ContentLength != 0 {
-		b := &body{from: in.Body, early: early, read: in.Trailer, sent: out.Trailer}
-		out.Body = b
-		defer b.closed.Store(true)
+	if in.Body == nil || in.ContentLength == 0 {
+		return out, nil
 	}
-	p.Rewrite(out)
-	resp, err := p.RoundTrip(out)
-	early.end()
-	if err != nil {
-		r.elsewhere.raise()
-		p.Fail(err)
-		return true
-	}
+	b := &body{from: in.Body, early: early, read: in.Trailer, sent: out.Trailer}
+	out.Body = b
+	return out, b
+}
+
+// takeHeader puts the header of the target's answer behind what middleware has set already.
+func (r *request) takeHeader(resp *http.Response) error {
 	RemoveHop(resp.Header)
 	if resp.StatusCode == http.StatusNoContent {
 		// It must have none (RFC 9110, section 8.6), and clients of HTTP/2 take an
 		// answer with one for a broken one.
 		delete(resp.Header, "Content-Length")
 	}
-	h := w.Header()
+	h := r.w.Header()
 	alone := len(h) == 0 // no middleware has set one
 	if alone {
 		maps.Copy(h, resp.Header)
 		resp.Header = h
 	}
-	if err := p.Modify(resp); err != nil {
+	if err := r.p.Modify(resp); err != nil {
 		if alone {
 			clear(h)
 		}
-		resp.Body.Close()
-		p.Fail(err)
-		return true
+		return err
 	}
 	if !alone {
 		for name, values := range resp.Header {
 			h[name] = slices.Concat(h[name], values)
 		}
 	}
-	whole = r.answer(resp)
-	r.elsewhere.raise()
-	return whole
+	return nil
 }
 
 // A body is the client's. It is closed by the server, and not read any more once the
@@ -176,74 +191,12 @@ func (b *body) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
+// Close ends the reading. Of no body there is nothing to end.
 func (b *body) Close() error {
-	b.closed.Store(true)
+	if b != nil {
+		b.closed.Store(true)
+	}
 	return nil
-}
-
-// interim passes answers on that come before the one that counts (RFC 9110, section
-// 15.2). A transport may have one when the other has come already.
-type interim struct {
-	w      http.ResponseWriter
-	old    bool // the client knows none
-	change interface{ Early(http.Header) }
-	panics *panics
-	waits  atomic.Bool // the client, for a 100, and net/http would write one of its own
-	once   bool        // it gets one 100 alone: some send the body for each. Over HTTP/2 net/http sends it
-	mu     sync.Mutex
-	over   bool
-}
-
-func (i *interim) pass(status int, header textproto.MIMEHeader) error {
-	return i.panics.call(func() error {
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		i.write(status, header)
-		return nil
-	})
-}
-
-// goOn has a client send its body. While one is read net/http would say 100 itself, in
-// the middle of what is written here: after a 100 of ours it does not.
-func (i *interim) goOn() {
-	if !i.waits.Load() {
-		return
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.waits.Load() {
-		i.write(http.StatusContinue, nil)
-	}
-}
-
-func (i *interim) write(status int, header textproto.MIMEHeader) {
-	if i.over || i.old {
-		return
-	}
-	if status == http.StatusContinue {
-		if i.once && !i.waits.Load() {
-			return
-		}
-		i.waits.Store(false)
-	}
-	h := i.w.Header()
-	kept := maps.Clone(h) // what a middleware of the host's has set
-	clear(h)
-	maps.Copy(h, header)
-	RemoveHop(h)
-	delete(h, "Content-Length")
-	if header != nil { // else it is our own
-		i.change.Early(h)
-	}
-	i.w.WriteHeader(status)
-	clear(h)
-	maps.Copy(h, kept)
-}
-
-func (i *interim) end() {
-	i.mu.Lock()
-	i.over = true
-	i.mu.Unlock()
 }
 
 // answer writes the answer as it comes. Its headers are w's.
@@ -319,7 +272,7 @@ func (r *request) copyBody(resp *http.Response) error {
 		return nil
 	}
 	head := &r.head
-	head.rc, head.body, head.panics = *http.NewResponseController(r.w), resp.Body, &r.elsewhere
+	head.rc, head.body, head.panics = *http.NewResponseController(r.w), resp.Body, &r.panics
 	head.timer = time.AfterFunc(headWaits, head.late)
 	defer head.leave()
 	first := small.Get().(*[smallBuffer]byte)
