@@ -79,11 +79,11 @@ func cookiesFor(h http.Header, scope string, all bool) string {
 	return strings.Join(out, "; ")
 }
 
-// confine returns the target's cookies as the browser gets them, and behind
+// confineCookies returns the target's cookies as the browser gets them, and behind
 // them the deletion of those that are too many. had are those that the
 // request came with, the oldest first, as browsers send them (RFC 6265,
 // section 5.4).
-func confine(lines []string, scope string, had []cookie, https bool) []string {
+func confineCookies(lines []string, scope string, had []cookie, https bool) []string {
 	attributes := "; Path=" + Prefix + "; HttpOnly"
 	if https {
 		attributes += "; Secure; SameSite=None; Partitioned"
@@ -95,34 +95,11 @@ func confine(lines []string, scope string, had []cookie, https bool) []string {
 		at[c.name] = i
 	}
 	for _, line := range lines {
-		pair, rest, _ := strings.Cut(line, ";")
-		name, value, found := strings.Cut(strings.TrimSpace(pair), "=")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		if !found || name == "" {
+		c, life, gone, ok := readSetCookie(line, scope)
+		if !ok || c.size() > maxCookieBytes {
 			continue
 		}
-		c := cookie{scope + name, value}
-		if c.size() > maxCookieBytes {
-			continue
-		}
-		text, gone, aged := c.name+"="+c.value, false, false
-		for a := range strings.SplitSeq(rest, ";") {
-			k, v, _ := strings.Cut(strings.TrimSpace(a), "=")
-			switch strings.ToLower(strings.TrimSpace(k)) {
-			case "expires":
-				text += "; Expires=" + strings.TrimSpace(v)
-				if t, err := http.ParseTime(strings.TrimSpace(v)); err == nil && !aged {
-					gone = !t.After(time.Now())
-				}
-			case "max-age":
-				v = strings.TrimSpace(v)
-				text += "; Max-Age=" + v
-				if isMaxAge(v) { // it counts more than any Expires (RFC 6265, section 5.3)
-					gone, aged = v[0] == '-' || strings.Trim(v, "0") == "", true
-				}
-			}
-		}
-		out = append(out, text+attributes)
+		out = append(out, c.name+"="+c.value+life+attributes)
 		i, known := at[c.name]
 		switch {
 		case gone && known:
@@ -144,6 +121,35 @@ func confine(lines []string, scope string, had []cookie, https bool) []string {
 		out = append(out, name+"=; Max-Age=0"+attributes)
 	}
 	return out
+}
+
+// readSetCookie reads a line of a target's Set-Cookie (RFC 6265, section 5.2), its name behind
+// the scope. life are the attributes that say how long it lasts, and gone that this is over.
+func readSetCookie(line, scope string) (c cookie, life string, gone, ok bool) {
+	pair, rest, _ := strings.Cut(line, ";")
+	name, value, found := strings.Cut(strings.TrimSpace(pair), "=")
+	name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+	if !found || name == "" {
+		return c, "", false, false
+	}
+	aged := false
+	for a := range strings.SplitSeq(rest, ";") {
+		k, v, _ := strings.Cut(strings.TrimSpace(a), "=")
+		v = strings.TrimSpace(v)
+		switch strings.ToLower(strings.TrimSpace(k)) {
+		case "expires":
+			life += "; Expires=" + v
+			if t, err := http.ParseTime(v); err == nil && !aged {
+				gone = !t.After(time.Now())
+			}
+		case "max-age":
+			life += "; Max-Age=" + v
+			if isMaxAge(v) { // it counts more than any Expires (RFC 6265, section 5.3)
+				gone, aged = v[0] == '-' || strings.Trim(v, "0") == "", true
+			}
+		}
+	}
+	return cookie{scope + name, value}, life, gone, true
 }
 
 // surplus returns the names of the cookies that are too many, the oldest.

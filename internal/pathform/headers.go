@@ -182,7 +182,7 @@ func (r *Request) confine(h http.Header, a Answer) {
 	}
 	if lines, ok := h["Set-Cookie"]; ok {
 		delete(h, "Set-Cookie")
-		if cookies := confine(lines, r.CookieScope(a.Caller), readCookies(a.Request), a.HTTPS); cookies != nil {
+		if cookies := confineCookies(lines, r.CookieScope(a.Caller), readCookies(a.Request), a.HTTPS); cookies != nil {
 			h["Set-Cookie"] = cookies
 		}
 	}

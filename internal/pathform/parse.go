@@ -167,40 +167,51 @@ func parseOptions(raw string, key bool) (Options, error) {
 			return o, fault.Invalidf("the option %s is given twice", fault.Clip(name))
 		}
 		given[name] = value
-		switch {
-		case name == "key" && key:
+		if name == "key" && key {
 			o.Key = value
-		case (name == "geo" || name == "agent") && strings.Contains(value, ";"):
-			return o, fault.Invalidf("the option %s has an encoded ; in its value; between two options it stands as it is", name)
-		case name == "geo":
-			o.Geo = value
-		case name == "agent":
-			o.Agent = value
-		case name == "session":
-			if !validSession(value) {
-				return o, fault.Invalidf("session must be 1 to 64 letters, digits, dots, hyphens and underscores")
-			}
-			o.Session = value
-		case name == "timeout":
-			if o.Timeout, err1 = seconds(value); err1 != nil || o.Timeout <= 0 || o.Timeout > time.Minute {
-				return o, fault.Invalidf("timeout must be a number of seconds above 0 and up to 60")
-			}
-		case name == "idle_timeout":
-			if o.Idle, err1 = seconds(value); err1 != nil {
-				return o, fault.Invalidf("idle_timeout must be a number of seconds, zero or more")
-			}
-		case name == "cookies":
-			if value != "all" {
-				return o, fault.Invalidf("cookies must be all, or be left out")
-			}
-			o.Cookies = true
-		default:
-			return o, fault.Invalidf("there is no option %s", fault.Clip(name))
+		} else if err := o.set(name, value); err != nil {
+			return o, err
 		}
 	}
 	delete(given, "key")
 	o.scope = scope(given)
 	return o, nil
+}
+
+// set reads the value of an option other than the key.
+func (o *Options) set(name, value string) (err error) {
+	switch name {
+	case "geo", "agent":
+		if strings.Contains(value, ";") {
+			return fault.Invalidf("the option %s has an encoded ; in its value; between two options it stands as it is", name)
+		}
+		if name == "geo" {
+			o.Geo = value
+		} else {
+			o.Agent = value
+		}
+	case "session":
+		if !validSession(value) {
+			return fault.Invalidf("session must be 1 to 64 letters, digits, dots, hyphens and underscores")
+		}
+		o.Session = value
+	case "timeout":
+		if o.Timeout, err = seconds(value); err != nil || o.Timeout <= 0 || o.Timeout > time.Minute {
+			return fault.Invalidf("timeout must be a number of seconds above 0 and up to 60")
+		}
+	case "idle_timeout":
+		if o.Idle, err = seconds(value); err != nil {
+			return fault.Invalidf("idle_timeout must be a number of seconds, zero or more")
+		}
+	case "cookies":
+		if value != "all" {
+			return fault.Invalidf("cookies must be all, or be left out")
+		}
+		o.Cookies = true
+	default:
+		return fault.Invalidf("there is no option %s", fault.Clip(name))
+	}
+	return nil
 }
 
 // Sticky returns the sticky session: that of the options; in the path form, left
