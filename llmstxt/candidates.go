@@ -17,6 +17,38 @@ import (
 
 // Which addresses may get a number, and in which list they wait for it.
 
+// addresses are those that the crawl knows, with a number and without.
+type addresses struct {
+	queue  []*entry // those with a number
+	next   int      // to hand to a worker
+	commit int      // to decide
+	limit  int      // of numbers
+
+	index    map[string]*entry // all that are known
+	maxKnown int
+	full     bool            // as many are known as may be
+	forgot   bool            // one whose list was full
+	refused  map[string]bool // those left out before they got a number
+	folders  map[string]int  // how many of the index each has
+	dead     deadFolders
+	shapes   map[string]int // how many there are of each shape
+	perShape int
+	buttons  map[string]int // where those lead that were not pressed, by their turn
+
+	waiting   frontier.Queue[*entry]
+	underWay  map[frontier.List]int // those of a list that have a number and are not decided
+	perList   int                   // the most of them
+	afterBase int                   // the number behind those that the base page links to
+}
+
+func newAddresses(maxPages int) addresses {
+	return addresses{
+		limit: 3 * maxPages, index: map[string]*entry{}, maxKnown: 30*maxPages + 5000, refused: map[string]bool{},
+		folders: map[string]int{}, dead: deadFolders{}, shapes: map[string]int{}, perShape: max(25, maxPages/4), buttons: map[string]int{},
+		underWay: map[frontier.List]int{}, perList: min(max(8, maxPages/8), 32),
+	}
+}
+
 // found is where an address was found.
 type found struct {
 	base   bool   // on the base page

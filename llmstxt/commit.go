@@ -28,6 +28,18 @@ import (
 // stands at a number depends on the pages before it and on nothing else, and a
 // cut at MaxPages cuts always at the same place.
 
+// identities are by what pages are known to be the same, or gone.
+type identities struct {
+	texts  map[string]string // identities of committed pages, to their URLs
+	titles map[string]string // of committed pages, by URL
+	alias  map[string]string // addresses that led to another page
+	gone   map[string]bool   // addresses that answered 410
+}
+
+func newIdentities() identities {
+	return identities{texts: map[string]string{}, titles: map[string]string{}, alias: map[string]string{}, gone: map[string]bool{}}
+}
+
 type state int8
 
 const (

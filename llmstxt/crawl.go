@@ -16,7 +16,6 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/background"
 	"github.com/farwire/farwire/llmstxt/internal/credentials"
 	"github.com/farwire/farwire/llmstxt/internal/describe"
-	"github.com/farwire/farwire/llmstxt/internal/frontier"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/pace"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
@@ -127,11 +126,14 @@ func newCrawler(base string, asked *url.URL, o Options) (*crawler, error) {
 	}
 	client := *o.Client
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	c := &crawler{Options: o, client: &client, need: 3*o.DescLength + 1000, previous: map[string]*Page{},
-		slots: make(chan struct{}, o.Workers), given: credentials.New(o.Header, o.Cookies, asked, base), pace: pace.New(o.Delay), version: o.Version,
-		limit: 3 * o.MaxPages, maxKnown: 30*o.MaxPages + 5000, perShape: max(25, o.MaxPages/4), perList: min(max(8, o.MaxPages/8), 32), underWay: map[frontier.List]int{}, votes: describe.NewVotes(),
-		index: map[string]*entry{}, folders: map[string]int{}, dead: deadFolders{}, refused: map[string]bool{}, files: newFileNames(), shapes: map[string]int{}, paths: map[string]*entry{}, ofVersion: map[string]*entry{}, versioned: map[string]bool{}, roots: map[string]*entry{}, foreign: map[string]string{}, standIns: map[string]standIn{}, restored: map[string]bool{},
-		texts: map[string]string{}, titles: map[string]string{}, generic: map[string]string{}, withdrawn: map[string]bool{}, alike: map[string]bool{}, gone: map[string]bool{}, alias: map[string]string{}, buttons: map[string]int{}, strings: map[string]string{}}
+	c := &crawler{
+		Options: o, client: &client, given: credentials.New(o.Header, o.Cookies, asked, base),
+		pace: pace.New(o.Delay), slots: make(chan struct{}, o.Workers),
+		need: 3*o.DescLength + 1000, previous: map[string]*Page{},
+		addresses: newAddresses(o.MaxPages), versions: newVersions(o.Version), translations: newTranslations(),
+		identities: newIdentities(), soft404s: newSoft404s(), memory: memory{strings: map[string]string{}},
+		votes: describe.NewVotes(), files: newFileNames(), stats: CrawlStats{Skipped: map[Reason]int{}},
+	}
 	if name := c.given.UserAgent(); name != "" {
 		c.UserAgent = name // robots.txt is asked by the name that is sent
 	}
@@ -145,7 +147,6 @@ func newCrawler(base string, asked *url.URL, o Options) (*crawler, error) {
 	for _, g := range o.Exclude {
 		c.exclude = append(c.exclude, weburl.ParseGlob(g))
 	}
-	c.stats.Skipped = map[Reason]int{}
 	for i := range o.Previous {
 		if p := &o.Previous[i]; !o.Text && p.Evidence.Version == htmlpage.EvidenceVersion && p.Evidence.Need == c.need && !p.Rendered {
 			c.previous[p.URL] = p
@@ -154,7 +155,7 @@ func newCrawler(base string, asked *url.URL, o Options) (*crawler, error) {
 	return c, nil
 }
 
-// crawler is one crawl. What is below the line belongs to Crawl's goroutine.
+// crawler is one crawl.
 type crawler struct {
 	Options
 	client           *http.Client
@@ -168,74 +169,40 @@ type crawler struct {
 	slots            chan struct{}      // one for each request under way
 	threads          background.Threads // that read pages
 
-	robots    *robots.Rules        // of the scope's host; not written once the workers run, as what follows
-	scope     weburl.Scope         //
-	baseLang  string               // of the base page
-	cookies   *credentials.Jar     // that came with the base page; nil: none
-	settled   map[string]time.Time // what the site maps list
-	complete  bool                 // and that is all they list
-	spared    map[string]*Page     // by URL, not to be asked for
-	textsFull atomic.Bool          // there is no room for more whole texts
-	twins     atomic.Int32         // whether pages have one behind their address with .md
-	app       *markdownApp         // whose page the base page is; nil: none
-	signals   []string             // of robots.txt and the base page
+	// What is known once the base page and the site maps were read. It is not written
+	// while workers run.
+	robots   *robots.Rules // of the scope's host
+	scope    weburl.Scope
+	baseLang string               // of the base page
+	cookies  *credentials.Jar     // that came with the base page; nil: none
+	settled  map[string]time.Time // what the site maps list
+	complete bool                 // and that is all they list
+	spared   map[string]*Page     // by URL, not to be asked for
+	app      *markdownApp         // whose page the base page is; nil: none
+	signals  []string             // of robots.txt and the base page
 
-	// ---
+	// What workers find out.
+	textsFull atomic.Bool  // there is no room for more whole texts
+	twins     atomic.Int32 // whether pages have one behind their address with .md
 
-	queue     []*entry // those with a number
-	next      int      // to hand to a worker
-	commit    int      // to decide
-	limit     int      // of numbers
-	index     map[string]*entry
-	folders   map[string]int // how many addresses of the index each has
-	dead      deadFolders
-	maxKnown  int
-	full      bool // as many addresses are known as may be
-	forgot    bool // an address whose list was full
-	waiting   frontier.Queue[*entry]
-	underWay  map[frontier.List]int // addresses of a list that have a number and are not decided
-	perList   int                   // of them
-	afterBase int                   // the number behind those that the base page links to
-	others    otherVersions
-	refused   map[string]bool // addresses left out before they got a number
-	files     fileNames
-	shapes    map[string]int
-	perShape  int
-	version   string             // of pages, that is wanted; "": not known
-	versioned map[string]bool    // paths of folders that hold versions, by what committed pages show
-	paths     map[string]*entry  // by their paths without a version
-	ofVersion map[string]*entry  // those of the wanted version, by the same
-	roots     map[string]*entry  // start pages of versions, by the same
-	foreign   map[string]string  // translations, to the page that names them
-	standIns  map[string]standIn // by the address of the form of a page that is kept
-	restored  map[string]bool    // addresses that were skipped as translations and offered again
+	// What belongs to Crawl's goroutine. Each type that is embedded is described where its
+	// story is told.
+	addresses
+	versions
+	translations
+	identities
+	soft404s
+	memory
 
-	room      []func() // give back what was taken for what is read of pages
-	holding   int      // bytes of that
-	core      func()   // gives back the core that deciding a page holds; nil: none
-	pages     []Page
-	said      [][]describe.Said // by the pages
-	votes     *describe.Votes
-	texts     map[string]string // identities of committed pages, to their URLs
-	titles    map[string]string // of committed pages, by URL
-	generic   map[string]string // hashes of texts without the path that they name, to the first page
-	probe     *result           // of an address that cannot exist
-	probeCame chan struct{}     // closed when that has; nil: it was not asked for
-	probing   tasks             // ask for it
-	probed    bool              // a page was compared with it
-	withdrawn map[string]bool   // addresses that turned out to be no page of their own, by URL
-	alike     map[string]bool   // of committed pages, those like what an address gets that cannot exist, by URL
-	gone      map[string]bool   // addresses that answered 410
-	alias     map[string]string // addresses that led to another page
-	firsts    []firstPage       // that name no twin, until it is known whether the site has any
-	strings   map[string]string
-	interned  int
-	whole     wholeTexts
-	texting   int            // bytes of packed texts of pages that wait for their turn
-	buttons   map[string]int // where those lead that were not pressed, by their turn
-	stats     CrawlStats
-	skipped   []Skip
-	lost      []Skip
+	pages   []Page
+	said    [][]describe.Said // by the pages
+	votes   *describe.Votes
+	whole   wholeTexts
+	files   fileNames
+	firsts  []firstPage // that name no twin, until it is known whether the site has any
+	stats   CrawlStats
+	skipped []Skip
+	lost    []Skip
 }
 
 // allowed is asked by workers before every request on the way from an address.

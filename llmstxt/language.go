@@ -17,6 +17,17 @@ import (
 // Of a page's translations one is kept. A page names the others in link elements or in
 // Link headers, a site map does, or they are at the same path with another segment.
 
+// translations are what is known of the translations of the site's pages.
+type translations struct {
+	foreign  map[string]string  // translations, to the page that names them
+	standIns map[string]standIn // by the address of the form of a page that is kept
+	restored map[string]bool    // addresses that were skipped as translations and offered again
+}
+
+func newTranslations() translations {
+	return translations{foreign: map[string]string{}, standIns: map[string]standIn{}, restored: map[string]bool{}}
+}
+
 // language is the one that is kept of a page's translations.
 func (c *crawler) language(own string) string {
 	switch {

@@ -17,6 +17,16 @@ import (
 // under way waits for a while and then ends with the pages that it has: to wait longer
 // could be to wait for a crawl that waits for this one.
 
+// memory is what the crawl holds of the process's share.
+type memory struct {
+	room     []func()          // give back what was taken for what is read of pages
+	holding  int               // bytes of that
+	core     func()            // gives back the core that deciding a page holds; nil: none
+	texting  int               // bytes of packed texts of pages that wait for their turn
+	strings  map[string]string // each once, of those that many pages have
+	interned int               // bytes of them
+}
+
 const resultWait = 10 * time.Second
 
 var errNoRoom = errors.New("no room for what is read of pages")

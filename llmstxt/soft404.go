@@ -26,6 +26,22 @@ var (
 	unsupportedAs200 = &skipError{Reason: SkipStatus, Detail: "says that the browser is not supported, with a status of 200"}
 )
 
+// soft404s are what is known of pages that are none.
+type soft404s struct {
+	generic   map[string]string // hashes of texts without the path that they name, to the first page
+	withdrawn map[string]bool   // addresses that turned out to be no page of their own, by URL
+	alike     map[string]bool   // of committed pages, those like what an address gets that cannot exist, by URL
+
+	probe     *result       // of an address that cannot exist
+	probeCame chan struct{} // closed when that has; nil: it was not asked for
+	probing   tasks         // ask for it
+	probed    bool          // a page was compared with it
+}
+
+func newSoft404s() soft404s {
+	return soft404s{generic: map[string]string{}, withdrawn: map[string]bool{}, alike: map[string]bool{}}
+}
+
 // tellNowhere notes what a short page is without its path, if it may be what every address gets.
 func (r *result) tellNowhere(short string, blocks []htmlpage.Block) {
 	r.short = true

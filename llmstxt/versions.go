@@ -12,6 +12,20 @@ import (
 // Of a page's versions one is kept. Their addresses differ in one segment, or one field of the
 // query, which names the version. One of them may have none: /docs/install beside /docs/1.x/install.
 
+// versions are what is known of the versions of the site's pages.
+type versions struct {
+	version   string            // that is wanted; "": not known
+	versioned map[string]bool   // paths of folders that hold versions, by what committed pages show
+	paths     map[string]*entry // pages by their paths without a version
+	ofVersion map[string]*entry // those of the wanted version, by the same
+	roots     map[string]*entry // start pages of versions, by the same
+	others    otherVersions
+}
+
+func newVersions(wanted string) versions {
+	return versions{version: wanted, versioned: map[string]bool{}, paths: map[string]*entry{}, ofVersion: map[string]*entry{}, roots: map[string]*entry{}}
+}
+
 func (c *crawler) isWanted(version string) bool {
 	return c.version != "" && weburl.SameVersion(version, c.version)
 }
