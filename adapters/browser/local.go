@@ -76,7 +76,7 @@ func (b *Browser) showLocal(ctx context.Context, u *url.URL, p farwire.RenderPag
 			return shown, err
 		}
 		b.o.Logger.DebugContext(ctx, "browser crashed; trying the page again", "target", u.Host, "err", err,
-			"exit", c.cmd.ProcessState, "output", c.said)
+			"exit", c.cmd.ProcessState, "output", c.output)
 	}
 }
 

@@ -8,10 +8,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -32,21 +30,21 @@ import (
 // process's; a folder whose lock is free is of a process that was killed, and
 // removed when a browser is next started.
 type process struct {
-	cmd   *exec.Cmd
-	wire  *wire
-	agent string // the User-Agent that pages send
-	dir   *folder
-	said  *tail
-	done  chan struct{} // closed when the process has ended and nothing is left
+	cmd    *exec.Cmd
+	wire   *wire
+	agent  string // the User-Agent that pages send
+	dir    *folder
+	output *tail
+	done   chan struct{} // closed when the process has ended and nothing is left
 }
 
 // startTimeout is how long a browser may take to answer. On a machine with much to do
 // it has taken half a minute.
 const startTimeout = time.Minute
 
-// hearTimeout is how long the output of a browser that has ended is read, if something
+// outputTimeout is how long the output of a browser that has ended is read, if something
 // that outlived it keeps it open.
-const hearTimeout = time.Second
+const outputTimeout = time.Second
 
 // A runAs is the user as which a browser runs.
 type runAs int
@@ -85,7 +83,7 @@ func launch(ctx context.Context, path, proxy string, as runAs) (*process, error)
 	if err != nil {
 		return nil, err
 	}
-	p := &process{dir: dir, said: new(tail), done: make(chan struct{})}
+	p := &process{dir: dir, output: new(tail), done: make(chan struct{})}
 	if err := p.run(path, proxy, as); err != nil {
 		dir.remove()
 		return nil, err
@@ -93,52 +91,33 @@ func launch(ctx context.Context, path, proxy string, as runAs) (*process, error)
 	version, err := call(ctx, session{wire: p.wire}, browser.GetVersion, cdp.Empty{})
 	if err != nil {
 		p.end()
-		return nil, fmt.Errorf("%s does not start: %w\n%s", path, err, p.said)
+		return nil, fmt.Errorf("%s does not start: %w\n%s", path, err, p.output)
 	}
 	p.agent = strings.Replace(version.UserAgent, "HeadlessChrome", "Chrome", 1) + " farwire/1 (+https://github.com/farwire/farwire)"
 	return p, nil
 }
 
+// run starts the browser. From then on a goroutine waits for its end, whatever the reason.
 func (p *process) run(path, proxy string, as runAs) error {
-	var opened []*os.File
-	closeAll := func() {
-		for _, f := range opened {
-			f.Close()
-		}
-	}
-	pipe := func() (r, w *os.File, err error) {
-		if r, w, err = os.Pipe(); err == nil {
-			opened = append(opened, r, w)
-		}
-		return r, w, err
-	}
-	theirIn, ourOut, err := pipe()
+	pipes, err := openPipes()
 	if err != nil {
-		return err
-	}
-	ourIn, theirOut, err := pipe()
-	if err != nil {
-		closeAll()
 		return err
 	}
 	p.cmd = exec.Command(path, flags(p.dir.home, proxy, as)...)
-	p.cmd.ExtraFiles = []*os.File{theirIn, theirOut} // 3 and 4, as Chromium wants
-	ears, mouth, err := pipe()
-	if err != nil {
-		closeAll()
-		return err
-	}
-	p.cmd.Stdout, p.cmd.Stderr = mouth, mouth
+	p.cmd.ExtraFiles = []*os.File{pipes.commands.r, pipes.answers.w} // 3 and 4, as Chromium wants
+	p.cmd.Stdout, p.cmd.Stderr = pipes.output.w, pipes.output.w
 	p.cmd.Env = environment(p.dir.home)
 	if err := bind(p.cmd, as); err != nil {
-		closeAll()
+		pipes.close()
 		return err
 	}
-	started, heard := make(chan error), make(chan struct{})
+	output := pipes.output.r
+	copied := make(chan struct{})
 	go func() {
-		defer close(heard)
-		io.Copy(p.said, ears) // until it is closed
+		defer close(copied)
+		io.Copy(p.output, output) // until it is closed
 	}()
+	started := make(chan error)
 	go func() {
 		// The kernel takes the end of the thread that started the browser for
 		// the end of this process (prctl(2), PR_SET_PDEATHSIG): it must live on.
@@ -156,25 +135,57 @@ func (p *process) run(path, proxy string, as runAs) error {
 		p.dir.remove()
 
 		// Why it ended may still be in the pipe.
-		if ears.SetReadDeadline(time.Now().Add(hearTimeout)) != nil {
-			ears.Close()
+		if output.SetReadDeadline(time.Now().Add(outputTimeout)) != nil {
+			output.Close()
 		}
-		<-heard
-		ears.Close()
+		<-copied
+		output.Close()
 	}()
 	// The wire must be there when the process ends, and closed if it does not
 	// begin.
-	p.wire = newWire(chromedp.NewPipeConn(&bounded{ReadCloser: ourIn}, ourOut))
+	p.wire = newWire(chromedp.NewPipeConn(&bounded{ReadCloser: pipes.answers.r}, pipes.commands.w))
 	err = <-started
-	theirIn.Close()
-	theirOut.Close()
-	mouth.Close()
+	pipes.closeTheirs()
 	if err != nil {
 		p.wire.close()
-		ears.Close()
-		<-heard
+		output.Close()
+		<-copied
 	}
 	return err
+}
+
+// pipes are those between this process and a browser.
+type pipes struct {
+	commands, answers pipe // of the wire
+	output            pipe // standard output and error
+}
+
+type pipe struct{ r, w *os.File }
+
+func openPipes() (*pipes, error) {
+	all := new(pipes)
+	for _, p := range []*pipe{&all.commands, &all.answers, &all.output} {
+		var err error
+		if p.r, p.w, err = os.Pipe(); err != nil {
+			all.close()
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func (p *pipes) close() {
+	p.closeTheirs()
+	for _, f := range []*os.File{p.commands.w, p.answers.r, p.output.r} {
+		f.Close() // of a pipe that was not opened: an error
+	}
+}
+
+// closeTheirs closes the browser's ends, of which it has copies once it runs.
+func (p *pipes) closeTheirs() {
+	for _, f := range []*os.File{p.commands.r, p.answers.w, p.output.w} {
+		f.Close() // likewise
+	}
 }
 
 // end kills the browser and waits until nothing of it is left. What a killed
@@ -276,105 +287,7 @@ func environment(dir string) []string {
 	return env
 }
 
-// A folder holds a browser's files.
-type folder struct {
-	path string
-	home string // below it, the browser's own
-	lock *os.File
-}
-
-const (
-	folderPrefix = "farwire-browser-"
-	lockName     = "farwire.lock"
-)
-
-// newFolder makes one, and removes those that were left behind.
-func newFolder(as runAs) (*folder, error) {
-	sweep(os.TempDir())
-	dir, err := os.MkdirTemp("", folderPrefix)
-	if err != nil {
-		return nil, err
-	}
-	f := &folder{path: dir, home: filepath.Join(dir, "b")}
-	if f.lock, err = os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600); err == nil {
-		err = lock(f.lock)
-	}
-	if err == nil {
-		err = f.makeHome(as)
-	}
-	if err != nil {
-		f.remove()
-		return nil, err
-	}
-	return f, nil
-}
-
-// makeHome makes the folder that the browser writes into: its user's own.
-func (f *folder) makeHome(as runAs) error {
-	if err := os.Mkdir(f.home, 0o700); err != nil || as != asNobody {
-		return err
-	}
-	uid, gid, err := nobody()
-	if err != nil {
-		return err
-	}
-	if err := os.Chown(f.home, uid, gid); err != nil {
-		return err
-	}
-	return os.Chmod(f.path, 0o711) // it may pass, and not look around
-}
-
-// nobody returns the user as whom a browser runs when this process is root.
-func nobody() (uid, gid int, err error) {
-	u, err := user.Lookup("nobody")
-	if err != nil {
-		return 0, 0, err
-	}
-	if uid, err = strconv.Atoi(u.Uid); err == nil {
-		gid, err = strconv.Atoi(u.Gid)
-	}
-	if err == nil && uid == 0 {
-		err = errors.New("the user nobody is root")
-	}
-	return uid, gid, err
-}
-
-// remove takes the folder away. A helper that is about to end may still write
-// into it.
-func (f *folder) remove() {
-	if f.lock != nil {
-		defer f.lock.Close()
-	}
-	for range 20 {
-		if os.RemoveAll(f.path) == nil {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-}
-
-// sweep removes the folders of this user whose process is gone. One without a
-// lock file is just being made, unless it is old.
-func sweep(parent string) {
-	found, err := filepath.Glob(filepath.Join(parent, folderPrefix+"*"))
-	if err != nil {
-		return
-	}
-	for _, dir := range found {
-		if info, err := os.Lstat(dir); err != nil || !info.IsDir() || !isOurs(info) {
-			continue
-		} else if held, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR, 0); err == nil {
-			if lock(held) == nil {
-				os.RemoveAll(dir)
-			}
-			held.Close()
-		} else if errors.Is(err, os.ErrNotExist) && time.Since(info.ModTime()) > time.Hour {
-			os.RemoveAll(dir)
-		}
-	}
-}
-
-// A tail keeps the end of what a browser says, for the case that it fails.
+// A tail keeps the end of a browser's output, for the case that it fails.
 type tail struct {
 	mu   sync.Mutex
 	text []byte
