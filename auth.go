@@ -345,7 +345,7 @@ func (g *Gateway) identify(ctx context.Context, s requestAuth) (Principal, error
 // admitWhole is admit for requests that begin no session: a narrowed token opens
 // its kinds of sessions and nothing else.
 func (g *Gateway) admitWhole(parent context.Context, s requestAuth) (Principal, Quota, error) {
-	ctx := bounded(parent)
+	ctx := withHostTimeout(parent)
 	defer ctx.Cancel()
 	p, q, err := g.admit(ctx, s)
 	if err == nil && p.narrow.isNarrow() {

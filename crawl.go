@@ -71,12 +71,8 @@ func (c *crawl) serve(w http.ResponseWriter, r *http.Request) {
 		c.g.fail(w, refusal)
 		return
 	}
-	var protocol string
-	if list := opening.Offered(r); len(list) > 0 {
-		protocol = list[0]
-	}
 	w.Header().Set("X-Farwire-From", "gateway")
-	client, err := opening.Accept(w, r, protocol, false)
+	client, err := opening.Accept(w, r, opening.FirstOffered(r), false)
 	if err != nil {
 		c.result.Err = errClientGone
 		return

@@ -329,7 +329,7 @@ func (s *permittedAgents) SelectAgent(parent context.Context, q agent.Query) (ag
 	if err != nil {
 		return agent.Exit{}, fmt.Errorf("the principal %q has rules that are not valid: %w", p.Subject, err)
 	}
-	ctx := bounded(parent)
+	ctx := withHostTimeout(parent)
 	defer ctx.Cancel()
 	q.Labels = p.Labels
 	// An agent that does not know rules on addresses is not picked where there are any;

@@ -252,7 +252,7 @@ func (g *Gateway) issue(w http.ResponseWriter, r *http.Request) (string, time.Du
 	if err != nil {
 		return "", 0, err
 	}
-	c, life, err := g.asked(w, r, p)
+	c, life, err := g.readTokenRequest(w, r, p)
 	if err != nil {
 		return "", 0, err
 	}
@@ -271,8 +271,8 @@ type tokenRequest struct {
 	Kinds     *[]string `json:"kinds"`
 }
 
-// asked reads the body, which may be missing.
-func (g *Gateway) asked(w http.ResponseWriter, r *http.Request, p Principal) (c narrowing, life time.Duration, err error) {
+// readTokenRequest reads the body, which may be missing.
+func (g *Gateway) readTokenRequest(w http.ResponseWriter, r *http.Request, p Principal) (c narrowing, life time.Duration, err error) {
 	life = token.Life
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		return c, life, nil

@@ -184,6 +184,32 @@ func (f *forwarding) admit(header http.Header) error {
 	return f.prepare(f.ctx)
 }
 
+// prepare reads what the options ask for.
+func (f *forwarding) prepare(ctx context.Context) error {
+	o := &f.to.Options
+	host, service := f.to.HostPort()
+	sticky := f.to.Sticky()
+	f.query = agent.Query{Subject: f.s.Subject, Host: host, Session: sticky}
+	if err := egress.ParseFilter(&f.query, o.Geo, o.Agent); err != nil {
+		return err
+	}
+	// The exit asks permit when it dials, but a kept connection is not dialled.
+	port, err := strconv.ParseUint(service, 10, 16)
+	if err != nil {
+		return err
+	}
+	target := Target{Kind: KindHTTP, Scheme: f.to.Scheme, Host: host, Port: uint16(port)}
+	if _, err := f.g.permit(ctx, *f.s.principal, target); err != nil {
+		return err
+	}
+	f.dialDeadline = time.Now().Add(cmp.Or(o.Timeout, dialTimeout))
+	f.reuseKey = f.s.principal.reuseKey(sticky)
+	if o.Idle > 0 {
+		f.idle = egress.NewIdleClock(o.Idle, func() { f.cut(errIdle) })
+	}
+	return nil
+}
+
 // Rewrite makes the request for the target.
 func (f *forwarding) Rewrite(out *http.Request) {
 	out.URL, out.Host = f.to.URL(out.Method), f.to.HostHeader()
@@ -230,32 +256,6 @@ func (f *forwarding) Fail(err error) {
 		err = cause
 	}
 	f.fail(err)
-}
-
-// prepare reads what the options ask for.
-func (f *forwarding) prepare(ctx context.Context) error {
-	o := &f.to.Options
-	host, service := f.to.HostPort()
-	sticky := f.to.Sticky()
-	f.query = agent.Query{Subject: f.s.Subject, Host: host, Session: sticky}
-	if err := egress.ParseFilter(&f.query, o.Geo, o.Agent); err != nil {
-		return err
-	}
-	// The exit asks permit when it dials, but a kept connection is not dialled.
-	port, err := strconv.ParseUint(service, 10, 16)
-	if err != nil {
-		return err
-	}
-	target := Target{Kind: KindHTTP, Scheme: f.to.Scheme, Host: host, Port: uint16(port)}
-	if _, err := f.g.permit(ctx, *f.s.principal, target); err != nil {
-		return err
-	}
-	f.dialDeadline = time.Now().Add(cmp.Or(o.Timeout, dialTimeout))
-	f.reuseKey = f.s.principal.reuseKey(sticky)
-	if o.Idle > 0 {
-		f.idle = egress.NewIdleClock(o.Idle, func() { f.cut(errIdle) })
-	}
-	return nil
 }
 
 // RoundTrip sends the request through an exit that fits, and through another when

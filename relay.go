@@ -74,14 +74,10 @@ type relay struct {
 // serveMessage serves the message form.
 func (rl *relay) serveMessage(w http.ResponseWriter, r *http.Request) {
 	g := rl.g
-	var protocol string
-	if list := opening.Offered(r); len(list) > 0 {
-		protocol = list[0]
-	}
 	rl.deflate = g.compresses() && deflate.FitsStateless(deflate.Offers(r.Header["Sec-Websocket-Extensions"]))
 	seen := g.readAuth(r)
 	w.Header().Set("X-Farwire-From", "gateway")
-	c, err := opening.Accept(w, r, protocol, rl.deflate)
+	c, err := opening.Accept(w, r, opening.FirstOffered(r), rl.deflate)
 	if err != nil {
 		rl.endUnconnected(errClientGone)
 		return

@@ -211,7 +211,7 @@ func (g *Gateway) register(s *session) error {
 // admit finds out whose session it is and whether they may have it.
 func (s *session) admit(parent context.Context, seen requestAuth) error {
 	g := s.g
-	ctx := bounded(parent)
+	ctx := withHostTimeout(parent)
 	defer ctx.Cancel()
 	s.Remote = seen.remote
 	revocations := g.revocations.Load()

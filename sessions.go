@@ -35,68 +35,6 @@ func (g *Gateway) Sessions() iter.Seq[Session] {
 	}
 }
 
-// listedSession is a Session with what ends it.
-type listedSession struct {
-	Session
-	carrier carrier
-}
-
-func (g *Gateway) snapshot() []listedSession {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	list := make([]listedSession, 0, len(g.running))
-	for s := range g.running {
-		if s.admitted {
-			list = append(list, listedSession{Session{s.SessionInfo, s.agent, s.target, s.carrier.Counters()}, s.carrier})
-		}
-	}
-	return list
-}
-
-// logRunning has a line for each session that has not ended, those without a caller
-// included: an Authenticator may be what they wait for.
-func (g *Gateway) logRunning() {
-	g.mu.Lock()
-	var list []SessionInfo
-	for s := range g.running {
-		info := SessionInfo{ID: s.ID, Kind: s.Kind}
-		if s.admitted {
-			info.Subject = s.Subject
-		}
-		list = append(list, info)
-	}
-	g.mu.Unlock()
-	for _, s := range list {
-		g.o.Logger.Error("a session has not ended", "after", closeTimeout,
-			"session", s.ID, "kind", s.Kind.String(), "subject", s.Subject)
-	}
-}
-
-// runningOf returns what the sessions of an account that run now have carried.
-func (g *Gateway) runningOf(p Principal) (sum Counters) {
-	account := p.account()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for s := range g.running {
-		if s.admitted && s.counter.Name == account {
-			sum = sum.plus(s.carrier.Counters())
-		}
-	}
-	return sum
-}
-
-// endOwn ends sessions that this gateway runs.
-func (g *Gateway) endOwn(end func(Session) bool, reason string) int {
-	n := 0
-	for _, s := range g.snapshot() {
-		if end(s.Session) {
-			n++
-			s.carrier.Shutdown(fault.New(fault.Ended, reason))
-		}
-	}
-	return n
-}
-
 // EndSession ends the running session of this id and reports whether there was
 // one. A relay's client gets close code 1008 with the reason, its target 1001; a
 // stream and a crawl end with an error event. It does not wait for the session's
@@ -216,6 +154,22 @@ func (g *Gateway) answerSessions(w http.ResponseWriter, r *http.Request, caller 
 	return nil
 }
 
+// sessionsOf lists the sessions of a caller over all gateways, or with an empty
+// subject those of all.
+func (g *Gateway) sessionsOf(ctx context.Context, subject string) (list []Session) {
+	for s := range g.Sessions() {
+		if subject == "" || s.Subject == subject {
+			list = append(list, s)
+		}
+	}
+	g.askPeers(ctx, peerQuestion{Subject: subject}, func(a peerAnswer) {
+		for _, s := range a.Sessions {
+			list = append(list, s.session())
+		}
+	})
+	return list
+}
+
 // sessionID returns the last element of the path when it is not the endpoint's
 // own name.
 func sessionID(r *http.Request) string {
@@ -249,6 +203,75 @@ func newSessionInfo(s Session, all bool) sessionInfo {
 		i.Remote = s.Remote.String()
 	}
 	return i
+}
+
+// listedSession is a Session with what ends it.
+type listedSession struct {
+	Session
+	carrier carrier
+}
+
+func (g *Gateway) snapshot() []listedSession {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	list := make([]listedSession, 0, len(g.running))
+	for s := range g.running {
+		if s.admitted {
+			list = append(list, listedSession{Session{s.SessionInfo, s.agent, s.target, s.carrier.Counters()}, s.carrier})
+		}
+	}
+	return list
+}
+
+// logRunning has a line for each session that has not ended, those without a caller
+// included: an Authenticator may be what they wait for.
+func (g *Gateway) logRunning() {
+	g.mu.Lock()
+	var list []SessionInfo
+	for s := range g.running {
+		info := SessionInfo{ID: s.ID, Kind: s.Kind}
+		if s.admitted {
+			info.Subject = s.Subject
+		}
+		list = append(list, info)
+	}
+	g.mu.Unlock()
+	for _, s := range list {
+		g.o.Logger.Error("a session has not ended", "after", closeTimeout,
+			"session", s.ID, "kind", s.Kind.String(), "subject", s.Subject)
+	}
+}
+
+// runningOf returns what the sessions of an account that run now have carried.
+func (g *Gateway) runningOf(p Principal) (sum Counters) {
+	account := p.account()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for s := range g.running {
+		if s.admitted && s.counter.Name == account {
+			sum = sum.plus(s.carrier.Counters())
+		}
+	}
+	return sum
+}
+
+// endOwn ends sessions that this gateway runs.
+func (g *Gateway) endOwn(end func(Session) bool, reason string) int {
+	n := 0
+	for _, s := range g.snapshot() {
+		if end(s.Session) {
+			n++
+			s.carrier.Shutdown(fault.New(fault.Ended, reason))
+		}
+	}
+	return n
+}
+
+// endAtPeers ends sessions of other gateways and returns how many they say it were.
+func (g *Gateway) endAtPeers(ctx context.Context, q peerQuestion) (n int) {
+	q.End = true
+	g.askPeers(ctx, q, func(a peerAnswer) { n += a.Ended })
+	return n
 }
 
 // What a gateway looks at while sessions run: whether they have had their time or
@@ -370,27 +393,4 @@ func (c Counters) plus(d Counters) Counters {
 	c.FramesToClient += d.FramesToClient
 	c.BytesToClient += d.BytesToClient
 	return c
-}
-
-// sessionsOf lists the sessions of a caller over all gateways, or with an empty
-// subject those of all.
-func (g *Gateway) sessionsOf(ctx context.Context, subject string) (list []Session) {
-	for s := range g.Sessions() {
-		if subject == "" || s.Subject == subject {
-			list = append(list, s)
-		}
-	}
-	g.askPeers(ctx, peerQuestion{Subject: subject}, func(a peerAnswer) {
-		for _, s := range a.Sessions {
-			list = append(list, s.session())
-		}
-	})
-	return list
-}
-
-// endAtPeers ends sessions of other gateways and returns how many they say it were.
-func (g *Gateway) endAtPeers(ctx context.Context, q peerQuestion) (n int) {
-	q.End = true
-	g.askPeers(ctx, q, func(a peerAnswer) { n += a.Ended })
-	return n
 }

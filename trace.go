@@ -352,8 +352,8 @@ func (t *Trace) recovering(log *slog.Logger) *Trace {
 	return safe
 }
 
-// bounded gives the parts of a host, which are asked with ctx, a deadline.
-func bounded(ctx context.Context) *lazyctx.Context {
+// withHostTimeout returns a context with which parts of the host are asked.
+func withHostTimeout(ctx context.Context) *lazyctx.Context {
 	return lazyctx.WithTimeout(ctx, dialTimeout)
 }
 

@@ -168,6 +168,14 @@ func (c *Client) Keep() (*websocket.Conn, error) {
 	return c.ws, nil
 }
 
+// FirstOffered returns the subprotocol that a client prefers; empty: it offers none.
+func FirstOffered(r *http.Request) string {
+	if list := Offered(r); len(list) > 0 {
+		return list[0]
+	}
+	return ""
+}
+
 // Offered returns the subprotocols that a client offers, in its order.
 func Offered(r *http.Request) []string {
 	var list []string
