@@ -53,63 +53,31 @@ func (s *serve) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	id, err := s.identityFlags.open(s.AgentSecret, s.AdminKey, log)
+	r, err := s.read(log)
 	if err != nil {
 		return err
 	}
-	var agents agentsFile
-	if s.AgentsFile != "" {
-		if agents, err = readAgentsFile(s.AgentsFile, os.ReadFile); err != nil {
-			return err
-		}
-	}
-	id.inUse.agentRecords = agents.records
-	if err := id.inUse.distinct(); err != nil {
-		return err
-	}
-	var own ownListeners
-	clientAddr, _, err := s.clientAddr()
-	if err != nil {
-		return err
-	}
-	pool, err := s.network(agents, log, clientAddr, own.list)
-	if err != nil {
-		return err
-	}
-	o, err := s.options(id, pool, log)
-	if err != nil {
-		return err
-	}
-	if len(s.Origins) > 0 {
-		log.Warn("--origins is ignored: here every caller shows a key, and with one any web origin is accepted")
-	}
-	if err := checkFolder(s.DataDir); err != nil {
-		return err
-	}
-	on, err := s.openListeners(clientAddr, &own, log)
+	on, err := s.openListeners(r.options.ClientAddr, r.own, log)
 	if err != nil {
 		return err
 	}
 	defer on.close()
-	back, err := s.openBackends(ctx, schemeOf(s.TLSCert != "")+"://"+reachable(on.addr()), on.addr(), id, &own, &o)
+	back, err := s.openBackends(ctx, schemeOf(s.TLSCert != "")+"://"+reachable(on.addr()), on.addr(), r.id, r.own, &r.options)
 	if err != nil {
 		return err
 	}
 	defer back.close()
-	o.Trace = back.spans.join(on.admin.trace())
-	gateway, err := farwire.New(o)
+	r.options.Trace = back.spans.join(on.admin.trace())
+	gateway, err := farwire.New(r.options)
 	if err != nil {
 		return err
 	}
 	on.admin.watch(gateway, back.limiter, back.others)
-	secrets, records := s.reloadAgents(pool, id)
-	defer id.reloadOnHangup(ctx, hangup, gateway, log, secrets, records, on.admin.reloadKey(s.AdminKey, id))()
+	secrets, records := s.reloadAgents(r.pool, r.id)
+	defer r.id.reloadOnHangup(ctx, hangup, gateway, log, secrets, records, on.admin.reloadKey(s.AdminKey, r.id))()
 
-	handler := s.pathFlags.route(gateway, routes(gateway, pool, back.files))
-	server := newServer(asteriskForm(s.withScheme(back.spans.handler(gateway.ForwardProxy(handler)))), log)
-	guardServer(server, on.unknown)
-	server.TLSConfig = id.tlsConfig()
-	if err := back.others.join(pool, id.clusterSecrets, back.limiter); err != nil {
+	server := s.server(gateway, r, on, back)
+	if err := back.others.join(r.pool, r.id.clusterSecrets, back.limiter); err != nil {
 		return err
 	}
 	// Backends are closed after the recrawls, which need the agents of the cluster.
@@ -122,7 +90,7 @@ func (s *serve) Run(ctx context.Context) error {
 		addr:    on.addr(),
 		admin:   on.admin.addr(),
 		uses:    back.String(),
-		key:     id.made,
+		key:     r.id.made,
 		secure:  secure,
 		agent:   s.localSlug(),
 		private: s.AllowPrivate,
@@ -135,7 +103,58 @@ func (s *serve) Run(ctx context.Context) error {
 		return fmt.Errorf("serving: %w", err)
 	case <-ctx.Done():
 	}
-	return s.drain(gateway, pool, back.others, server, log)
+	return s.drain(gateway, r.pool, back.others, server, log)
+}
+
+// A reading is what the flags, and the files that they name, come to before anything is
+// opened.
+type reading struct {
+	id      *identity
+	pool    *agent.Pool
+	own     *ownListeners
+	options farwire.Options // without what backends put into it
+}
+
+// read reads and checks the flags and their files.
+func (s *serve) read(log *slog.Logger) (*reading, error) {
+	id, err := s.identityFlags.open(s.AgentSecret, s.AdminKey, log)
+	if err != nil {
+		return nil, err
+	}
+	var agents agentsFile
+	if s.AgentsFile != "" {
+		if agents, err = readAgentsFile(s.AgentsFile, os.ReadFile); err != nil {
+			return nil, err
+		}
+	}
+	id.inUse.agentRecords = agents.records
+	if err := id.inUse.distinct(); err != nil {
+		return nil, err
+	}
+	clientAddr, _, err := s.clientAddr()
+	if err != nil {
+		return nil, err
+	}
+	r := &reading{id: id, own: new(ownListeners)}
+	if r.pool, err = s.network(agents, log, clientAddr, r.own.list); err != nil {
+		return nil, err
+	}
+	if r.options, err = s.options(id, r.pool, log); err != nil {
+		return nil, err
+	}
+	if len(s.Origins) > 0 {
+		log.Warn("--origins is ignored: here every caller shows a key, and with one any web origin is accepted")
+	}
+	return r, checkFolder(s.DataDir)
+}
+
+// server makes the server of all that callers and agents reach.
+func (s *serve) server(gateway *farwire.Gateway, r *reading, on *listeners, back *backends) *http.Server {
+	handler := s.pathFlags.route(gateway, routes(gateway, r.pool, back.files))
+	server := newServer(asteriskForm(s.withScheme(back.spans.handler(gateway.ForwardProxy(handler)))), back.log)
+	guardServer(server, on.unknown)
+	server.TLSConfig = r.id.tlsConfig()
+	return server
 }
 
 // begin serves on ln, and reports whether it does so by https: net/http sets a TLS
