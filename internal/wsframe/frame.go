@@ -67,12 +67,6 @@ func WriteText(conn net.Conn, payload []byte, timeout time.Duration) error {
 	return writeFrame(conn, AppendText(make([]byte, 0, len(payload)+maxHeader), payload), timeout)
 }
 
-// WriteClose writes one unmasked close frame, at most for the given time,
-// under the rule of WriteText. It leaves conn open.
-func WriteClose(conn net.Conn, code int, reason string, timeout time.Duration) error {
-	return writeFrame(conn, AppendClose(nil, code, reason), timeout)
-}
-
 func writeFrame(conn net.Conn, frame []byte, timeout time.Duration) error {
 	if err := conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
 		return fmt.Errorf("set write deadline: %w", err)
