@@ -6,15 +6,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/farwire/farwire"
 )
 
 //go:embed pages_per_day.lua
 var pagesSource string
 
-var pagesScript = redis.NewScript(pagesSource)
+var pagesScript = newScript(pagesSource, 4)
 
 // TakePages counts the pages of a crawl by quarters of an hour: one counts for
 // a day, and for a quarter more at the most. What a gateway that was killed had
@@ -66,7 +64,7 @@ func (l *Limiter) giveBack(ctx context.Context, key string, quarter int64, n int
 // Options.Timeout: what Redis has counted for a caller that leaves meanwhile must be known.
 // An error is an unavailableError.
 func (l *Limiter) count(ctx context.Context, key string, args ...any) ([]int64, error) {
-	return l.run(context.WithoutCancel(ctx), pagesScript, 4, key, args...)
+	return l.run(context.WithoutCancel(ctx), pagesScript, key, args...)
 }
 
 // pendingCounts are counts to send once Redis is available again, by key and quarter.

@@ -68,9 +68,9 @@ type Limiter struct {
 	client   redis.UniversalClient
 	ours     bool // Close closes the client
 	o        Options
-	local    localLimiter // counts this gateway's share
-	path     circuit
-	held     circuit       // of what runs at a time
+	local    localLimiter  // counts this gateway's share
+	counting circuit       // of requests, pages and bytes
+	holding  circuit       // of what runs at a time
 	returned pendingCounts // pages to give back to Redis
 	unsent   pendingCounts // bytes that Redis has not counted yet
 	slots    *slots
@@ -116,7 +116,7 @@ func New(client redis.UniversalClient, o Options) (*Limiter, error) {
 		o.Logger = slog.Default()
 	}
 	o.Name = cmp.Or(o.Name, rand.Text())
-	l := &Limiter{client: client, o: o, local: farwire.NewLimiter().(localLimiter), path: newCircuit(o.Logger), held: newCircuit(slog.New(slog.DiscardHandler)), slots: newSlots()}
+	l := &Limiter{client: client, o: o, local: farwire.NewLimiter().(localLimiter), counting: newCircuit(o.Logger), holding: newCircuit(slog.New(slog.DiscardHandler)), slots: newSlots()}
 	l.SetGateways(o.Gateways)
 	return l, nil
 }
@@ -130,7 +130,7 @@ func (l *Limiter) gateways() int { return int(l.many.Load()) }
 //go:embed take.lua
 var takeSource string
 
-var takeScript = redis.NewScript(takeSource)
+var takeScript = newScript(takeSource, 3)
 
 // Take counts a request towards a bucket of the principal. An error means that ctx has
 // ended, or that the bucket's rate or burst is not positive. An unavailable Redis is not an error.
@@ -155,7 +155,7 @@ func (l *Limiter) take(ctx context.Context, p farwire.Principal, b farwire.Bucke
 	if b == farwire.BucketHTTP {
 		counted.KeyID += "/http" // as gateways of other versions name it
 	}
-	a, err := l.run(ctx, takeScript, 3, l.key("rate", counted), strconv.FormatFloat(rate, 'g', -1, 64), burst, n)
+	a, err := l.run(ctx, takeScript, l.key("rate", counted), strconv.FormatFloat(rate, 'g', -1, 64), burst, n)
 	switch {
 	case errors.As(err, new(*unavailableError)):
 		if n == 0 {
@@ -196,22 +196,30 @@ func (l *Limiter) key(what string, p farwire.Principal) string {
 	return l.o.Prefix + what + ":" + base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
-// run has Redis run a script on a key and returns its answer of so many
-// numbers, or an unavailableError. Any other error is that of ctx.
-func (l *Limiter) run(ctx context.Context, script *redis.Script, numbers int, key string, args ...any) ([]int64, error) {
-	return l.runOn(ctx, l.path, l.o.Timeout, script, numbers, []string{key}, args...)
+// A script is one of Redis that answers with so many numbers.
+type script struct {
+	*redis.Script
+	numbers int
+}
+
+func newScript(source string, numbers int) script { return script{redis.NewScript(source), numbers} }
+
+// run has Redis run a script on a key and returns its answer, or an unavailableError. Any
+// other error is that of ctx.
+func (l *Limiter) run(ctx context.Context, s script, key string, args ...any) ([]int64, error) {
+	return l.runOn(ctx, l.counting, l.o.Timeout, s, []string{key}, args...)
 }
 
 // runOn is run for several keys, with a circuit and a timeout of the caller's.
-func (l *Limiter) runOn(ctx context.Context, path circuit, timeout time.Duration, script *redis.Script, numbers int, keys []string, args ...any) ([]int64, error) {
+func (l *Limiter) runOn(ctx context.Context, c circuit, timeout time.Duration, s script, keys []string, args ...any) ([]int64, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	answer, err := path.Execute(func() ([]int64, error) {
+	answer, err := c.Execute(func() ([]int64, error) {
 		limited, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
-		answer, err := script.Run(limited, l.client, keys, args...).Int64Slice()
-		if err == nil && len(answer) != numbers {
+		answer, err := s.Run(limited, l.client, keys, args...).Int64Slice()
+		if err == nil && len(answer) != s.numbers {
 			err = fmt.Errorf("an answer of %d numbers", len(answer))
 		}
 		if err != nil {
@@ -265,7 +273,7 @@ type Stats struct {
 
 // Stats returns the counters as they are now.
 func (l *Limiter) Stats() Stats {
-	return Stats{Shared: l.shared.Load(), Fallbacks: l.fellBack.Load(), Unavailable: l.path.unavailable()}
+	return Stats{Shared: l.shared.Load(), Fallbacks: l.fellBack.Load(), Unavailable: l.counting.unavailable()}
 }
 
 // Close tells Redis of the slots that are free, ends the goroutine of TakeSlot and

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/farwire/farwire"
 )
 
@@ -44,8 +42,8 @@ var slotsSource string
 var renewSource string
 
 var (
-	slotsScript = redis.NewScript(slotsSource)
-	renewScript = redis.NewScript(renewSource)
+	slotsScript = newScript(slotsSource, 3)
+	renewScript = newScript(renewSource, 1)
 )
 
 // slots are those that this gateway holds.
@@ -101,7 +99,7 @@ func (l *Limiter) TakeSlot(ctx context.Context, p farwire.Principal, k farwire.K
 	want := h.running + 1
 	s.mu.Unlock()
 	asked := time.Now()
-	a, err := l.runOn(ctx, l.held, l.slotTimeout(), slotsScript, 3, []string{key, l.gatewaysKey(), l.sinceKey()},
+	a, err := l.runOn(ctx, l.holding, l.slotTimeout(), slotsScript, []string{key, l.gatewaysKey(), l.sinceKey()},
 		l.o.Name, want, limit, alive.Microseconds(), int(kept.Seconds()))
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -294,7 +292,7 @@ func (s *slots) sendOnce(l *Limiter) (known, more bool) {
 		return true, false
 	}
 	asked := time.Now()
-	a, err := l.runOn(context.Background(), l.held, l.slotTimeout(), renewScript, 1, keys, args...)
+	a, err := l.runOn(context.Background(), l.holding, l.slotTimeout(), renewScript, keys, args...)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, h := range locked {
