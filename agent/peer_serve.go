@@ -19,44 +19,20 @@ import (
 // servePeer lets another gateway of the cluster open streams to the agents that
 // this one holds.
 func (p *Pool) servePeer(w http.ResponseWriter, r *http.Request) {
-	refuse := func(status int, detail string) { refuseAttach(w, status, detail) }
-	p.mu.Lock()
-	c, draining := p.cluster, p.draining
-	p.mu.Unlock()
-	if c == nil {
-		refuse(http.StatusForbidden, "this gateway is in no cluster")
-		return
-	}
-	h, proofs, ok := readPeerHello(r)
-	h.holder = c.name
-	secret := []byte(nil)
-	if ok {
-		secret = h.asked().shared(c.secrets(), "ask", proofs)
-	}
-	from := p.clientAddr(r)
-	if secret == nil && r.Header.Get(proofHeader) != "" && p.tooManyWrong(w, r, "gateway") {
-		refuse(http.StatusTooManyRequests, attempts.TooMany)
-		return
-	}
+	c, h, secret := p.admitPeer(w, r)
 	if secret == nil {
-		refuse(http.StatusUnauthorized, "the proof of the cluster's secret is missing or wrong")
 		return
 	}
-	if draining {
-		w.Header().Set("Retry-After", "1")
-		refuse(http.StatusServiceUnavailable, "gateway is shutting down")
-		return
-	}
-	upgrade.KeyShown(r.Context())()
+	from, caller := p.clientAddr(r), safetext.ASCII(h.caller, 128)
 	h.holderNonce = newNonce()
 	w.Header().Set(peerHeader, c.name)
 	w.Header().Set(nonceHeader, h.holderNonce)
 	w.Header().Set(proofHeader, h.prove(secret, "hold"))
 	nc, early, err := upgrade.Switch(w, peerUpgrade)
 	if err != nil {
-		p.warnHost(from, "gateway cannot attach", err, "gateway", safetext.ASCII(h.caller, 128), "remote", from)
+		p.warnHost(from, "gateway cannot attach", err, "gateway", caller, "remote", from)
 		if errors.As(err, new(*upgrade.HiddenError)) {
-			refuse(http.StatusInternalServerError, "the connection cannot be taken over: a middleware around this handler hides http.Hijacker")
+			refuseAttach(w, http.StatusInternalServerError, "the connection cannot be taken over: a middleware around this handler hides http.Hijacker")
 		}
 		return
 	}
@@ -75,15 +51,46 @@ func (p *Pool) servePeer(w http.ResponseWriter, r *http.Request) {
 		defer nc.Close()
 		defer func() {
 			if v := recover(); v != nil {
-				p.log.Error("link of a gateway panicked", "gateway", safetext.ASCII(h.caller, 128), "remote", from, "panic", v, "stack", string(debug.Stack()))
+				p.log.Error("link of a gateway panicked", "gateway", caller, "remote", from, "panic", v, "stack", string(debug.Stack()))
 			}
 		}()
 		if err := c.carry(nc, h, secret); errors.Is(err, errWrongProof) {
 			p.wrong.Refused(ctx, p.log, from, "of", "gateway")
 		} else if err != nil && p.ctx.Err() == nil {
-			p.warn(from, "gateway did not attach", "gateway", safetext.ASCII(h.caller, 128), "remote", from, "err", err)
+			p.warn(from, "gateway did not attach", "gateway", caller, "remote", from, "err", err)
 		}
 	}()
+}
+
+// admitPeer checks that another gateway knows a secret of the cluster, and returns that and
+// its hello. A gateway that does not is refused, and the secret nil.
+func (p *Pool) admitPeer(w http.ResponseWriter, r *http.Request) (c *cluster, h peerHello, secret []byte) {
+	p.mu.Lock()
+	c, draining := p.cluster, p.draining
+	p.mu.Unlock()
+	if c == nil {
+		refuseAttach(w, http.StatusForbidden, "this gateway is in no cluster")
+		return nil, h, nil
+	}
+	h, proofs, ok := readPeerHello(r)
+	h.holder = c.name
+	if ok {
+		secret = h.asked().shared(c.secrets(), "ask", proofs)
+	}
+	switch {
+	case secret == nil && r.Header.Get(proofHeader) != "" && p.tooManyWrong(w, r, "gateway"):
+		refuseAttach(w, http.StatusTooManyRequests, attempts.TooMany)
+		return nil, h, nil
+	case secret == nil:
+		refuseAttach(w, http.StatusUnauthorized, "the proof of the cluster's secret is missing or wrong")
+		return nil, h, nil
+	case draining:
+		w.Header().Set("Retry-After", "1")
+		refuseAttach(w, http.StatusServiceUnavailable, "gateway is shutting down")
+		return nil, h, nil
+	}
+	upgrade.KeyShown(r.Context())()
+	return c, h, secret
 }
 
 // asked is the hello as the caller could make it: it knows neither the holder's

@@ -35,33 +35,38 @@ type Pool struct {
 	peers      []string
 	maxLinks   int
 	clientAddr func(*http.Request) netip.Addr
-	wrong      attempts.Counter
-	failed     attempts.Counter // links that came to nothing
 	log        *slog.Logger
 
-	linked atomic.Uint64   // links ever, which are numbered
 	ctx    context.Context // ends with Shutdown
 	stop   context.CancelFunc
-	health health
 	wg     sync.WaitGroup
+	health health
+	wrong  attempts.Counter // wrong credentials
+	failed attempts.Counter // links that came to nothing
+	linked atomic.Uint64    // links ever, which are numbered
 
 	publishing sync.Mutex // from a change of records until it is published
 
-	mu       sync.Mutex
-	secrets  map[[32]byte]bool // hashes of the shared secrets
-	records  map[[32]byte]*Record
+	mu       sync.Mutex // guards what follows
 	draining bool
 
+	// Who may attach.
+	secrets        map[[32]byte]bool // hashes of the shared secrets
+	records        map[[32]byte]*Record
 	goneRecords    map[string]bool                // ids of those that SetRecords took away
 	revokedRecords map[string]time.Time           // ids of those that other gateways took away, until when
 	publishRecord  func(id string, restored bool) // tells other gateways; nil: this one is alone
-	changed        chan struct{}                  // closed when exits that take sessions may have come
-	entries        []*entry
-	owned          []string     // slugs of the exits that Add brought
-	cluster        *cluster     // nil: this gateway is alone
-	carried        []*agentLink // of other gateways
-	answer         func(context.Context, []byte) ([]byte, error)
-	attached       int // connections of agents, those that are shaking hands among them
+
+	// The exits.
+	attached int // connections of agents, those that are shaking hands among them
+	entries  []*entry
+	owned    []string      // slugs of the exits that Add brought
+	changed  chan struct{} // closed when exits that take sessions may have come
+
+	// The other gateways.
+	cluster *cluster     // nil: this gateway is alone
+	carried []*agentLink // those that open streams here
+	answer  func(context.Context, []byte) ([]byte, error)
 }
 
 // An entry is one exit of the pool: one that Add brought, or the links of the
@@ -279,14 +284,30 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	p.mu.Unlock()
 	p.clusterChanged()
 
-	var wg, peers sync.WaitGroup
+	whole := drainAll(ctx, links, c.live(), carried)
+	if member != nil {
+		member.Leave()
+	}
+	p.stop()
+	p.wg.Wait()
+	if !whole {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// drainAll ends the links to agents and those of other gateways, carried, once nothing goes
+// through any, nor through the links to other gateways, peers. It reports whether that came
+// before the end of ctx.
+func drainAll(ctx context.Context, agents, peers []*link, carried []*agentLink) bool {
+	var wg, carriers sync.WaitGroup
 	var cut atomic.Bool
 	for _, l := range carried {
-		peers.Go(func() { l.drain(ctx, "") })
+		carriers.Go(func() { l.drain(ctx, "") })
 	}
 	told := make(chan struct{})
-	wg.Go(func() { peers.Wait(); close(told) })
-	for _, l := range links {
+	wg.Go(func() { carriers.Wait(); close(told) })
+	for _, l := range agents {
 		wg.Go(func() {
 			// The gateways for whom sessions are carried are told first that this one is
 			// going away: else they take the agent for lost.
@@ -300,7 +321,7 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 			l.leave()
 		})
 	}
-	for _, l := range c.live() {
+	for _, l := range peers {
 		wg.Go(func() {
 			l.drained() // who keeps connections for later use closes them
 			if !l.idle(ctx) {
@@ -309,15 +330,7 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 		})
 	}
 	wg.Wait()
-	if member != nil {
-		member.Leave()
-	}
-	p.stop()
-	p.wg.Wait()
-	if cut.Load() {
-		return context.Cause(ctx)
-	}
-	return nil
+	return !cut.Load()
 }
 
 func (p *Pool) isDraining() bool {
