@@ -182,7 +182,7 @@ func (c *crawler) leavesDuplicate(ctx context.Context, e *entry, r *result) bool
 	switch first := c.same(r); {
 	case first == "":
 		return false
-	case c.isNowhere(ctx, e, r, first):
+	case c.repeatsProbeAnswer(ctx, e, r, first):
 		c.pass(ctx, e, notFoundAs200)
 	default:
 		c.pass(ctx, e, c.sameAs(e, first))
@@ -201,12 +201,12 @@ func (c *crawler) leavesTool(ctx context.Context, e *entry, r *result) bool {
 }
 
 // leavesByTwin leaves out a page whose Markdown says the same as an earlier one's, or that
-// is what an address gets which cannot exist.
+// is a soft 404.
 func (c *crawler) leavesByTwin(ctx context.Context, e *entry, r *result) bool {
 	switch first := c.same(r); {
 	case first != "":
 		c.pass(ctx, e, c.sameAs(e, first))
-	case c.isWhatNothingGets(ctx, e, r), c.answersAll(ctx, e, r):
+	case c.isProbeAnswer(ctx, e, r), c.isGenericAnswer(ctx, e, r):
 		c.pass(ctx, e, notFoundAs200)
 	default:
 		return false

@@ -24,54 +24,55 @@ import (
 // result is all that is kept of a fetched page until its turn to be committed
 // comes: not its bytes.
 type result struct {
-	asked      *url.URL // before the hops
-	final      *url.URL // after the hops
-	at         *url.URL // what is asked for at the last of them, with the number of a visit; nil: final
-	hops       int
+	// The way to the page.
+	asked    *url.URL // before the hops
+	final    *url.URL // after the hops
+	at       *url.URL // what is asked for at the last of them, with the number of a visit; nil: final
+	hops     int
+	cookies  credentials.Jars // of the way here
+	reloaded bool             // the address was asked for once more, with a cookie that the answer set
+	came     func()           // called when a body has come; nil: once it is read
+	spared   time.Time        // not asked for: when it last was
+
+	// The answer.
 	refused    error // *skipError, or what the client said of a connection
 	status     int   // of the last answer
-	hash       string
 	etag       string
 	modified   string
 	canonical  string   // of the header
 	neighbours []string // of the header: the pages before and behind it
+	signals    []string // of the base page's header
+	newCookie  bool     // it set a cookie that was not sent
+	bytes      int64
+	hash       string
+	form       form
+	unchanged  bool
+
+	// What was read of the page.
+	page       *htmlpage.Page // until links and addresses are resolved
+	evidence   Evidence
+	said       []describe.Said // by the evidence's blocks
+	links      []string        // in scope, normalised
+	outside    int             // links to the host that are not in scope
+	buttons    []string        // where nothing but a button leads, with credentials
 	noindex    bool
 	nofollow   bool
 	unfollowed int // links that are not followed because the page asks for it
 	rendered   bool
-	unchanged  bool
-	came       func()    // called when a body has come; nil: once it is read
-	spared     time.Time // not asked for: when it last was
-	renderNote string    // the outcome of Options.Render
-	bytes      int64
-	evidence   Evidence
-	links      []string         // in scope, normalised
-	signals    []string         // of the base page's header
-	buttons    []string         // where nothing but a button leads, with credentials
-	short      bool             // it has little text
-	generic    string           // hash of that without its path, if it names that
-	named      bool             // as no page does that is there
-	foreign    bool             // it has no word of its own address
-	wordless   bool             // which has none
-	nothing    bool             // its heading says that it does not exist
-	said       []describe.Said  // by the evidence's blocks
-	outside    int              // links to the host that are not in scope
-	page       *htmlpage.Page   // until links and addresses are resolved
-	held       int              // bytes of it that the crawl counts
-	cookies    credentials.Jars // of the way here
+	renderNote string // the outcome of Options.Render
+	soft404Signs
 
-	whole     *wholeText // of it, if that is kept
-	form      form
-	newCookie bool // the answer set one that was not sent
-	reloaded  bool // the address was asked for once more, with it
+	held  int        // bytes of it that the crawl counts
+	whole *wholeText // of it, if that is kept
 
+	// Its twin, the page in Markdown.
+	twin     *result
+	twinURL  *url.URL // if the page names it
 	twinOnly bool     // asked for in place of a page: HTML is of no use
-	twinURL  *url.URL // of the page in Markdown, if the page names it
-	api      bool     // the twin is the description of an API
-	shownAt  *url.URL // what addresses of that description are relative to
-	probed   bool     // its twin has been asked for
-	twin     *result  // the page in Markdown
 	twinNote string   // its outcome
+	probed   bool     // it has been asked for
+	api      bool     // it is the description of an API
+	shownAt  *url.URL // what addresses of that description are relative to
 	alike    []string // identities of the twin that was adopted
 }
 

@@ -83,7 +83,7 @@ func TestSitemapPages_ListMuch_Take32MiB(t *testing.T) {
 
 // What is noted of short pages, to tell them from what every address gets, is short, and
 // counted.
-func TestTellNowhere_ManyShortPages_TakeWhatIsCounted(t *testing.T) {
+func TestNoteSoft404Signs_ManyShortPages_TakeWhatIsCounted(t *testing.T) {
 	u := weburl.Parse("http://docs.test/")
 	c, err := newCrawler(u.String(), u, Options{MaxPages: 50})
 	if err != nil {
@@ -95,12 +95,12 @@ func TestTellNowhere_ManyShortPages_TakeWhatIsCounted(t *testing.T) {
 		e := &entry{url: u, key: u.String()}
 		r := &result{final: weburl.Parse(fmt.Sprintf("http://docs.test/tea%d", i))}
 		size := r.size()
-		r.tellNowhere(fmt.Sprintf("%d tea%d %s", i, i, strings.Repeat("word ", 400)), nil)
-		r.named = false
+		r.noteSoft404Signs(fmt.Sprintf("%d tea%d %s", i, i, strings.Repeat("word ", 400)), nil)
+		r.namesPath = false
 		if len(r.generic) > 100 || r.size() != size+len(r.generic) {
 			t.Fatalf("%d bytes are noted, %d of them counted", len(r.generic), r.size()-size)
 		}
-		c.answersAll(t.Context(), e, r)
+		c.isGenericAnswer(t.Context(), e, r)
 	}
 	kept := 0
 	for g := range c.generic {

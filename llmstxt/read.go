@@ -189,7 +189,7 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte,
 	}
 	c.takeEvidence(r, p, r.language(a.resp.Header, p))
 	if p.Short != "" {
-		r.tellNowhere(p.Short+"\n"+p.Title, r.evidence.Blocks)
+		r.noteSoft404Signs(p.Short+"\n"+p.Title, r.evidence.Blocks)
 	}
 	if why := notAPage(r, p, text); why != nil {
 		return nil, why

@@ -187,7 +187,7 @@ func (c *crawler) fetchMore(ctx context.Context, f *fetchers) bool {
 			panic(a.panicked)
 		}
 		a.e.res = a.r
-		c.foresee(ctx, a.r)
+		c.askProbeAhead(ctx, a.r)
 		c.hold(a.r)
 		c.texting += a.r.waiting()
 	case err := <-f.done:

@@ -14,7 +14,10 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
-// What is found not to be a page once others have been read.
+// A soft 404 is an answer with a status of 200 whose text is that there is no such page.
+// Many sites answer every address so, in any language and with the address in the text. What
+// is one may show only when other pages have been read. So a short page that looks like it is
+// compared with the answer to a probe, an address that cannot exist, which is asked for once.
 
 var notFoundAs200 = &skipError{Reason: SkipNotFound, Detail: "says that there is no such page, with a status of 200"}
 
@@ -26,30 +29,40 @@ var (
 	unsupportedAs200 = &skipError{Reason: SkipStatus, Detail: "says that the browser is not supported, with a status of 200"}
 )
 
+// soft404Signs are what a short page shows of being a soft 404.
+type soft404Signs struct {
+	short     bool   // it has little text
+	generic   string // hash of that without what it names of its own address; "": it names nothing
+	namesPath bool   // it names its path as an error does, and no title
+	unrelated bool   // no word of its address is in its text
+	wordless  bool   // its address has no words
+	notFound  bool   // its heading says that it does not exist
+}
+
 // soft404s are what is known of pages that are none.
 type soft404s struct {
-	generic   map[string]string // hashes of texts without the path that they name, to the first page
-	withdrawn map[string]bool   // addresses that turned out to be no page of their own, by URL
-	alike     map[string]bool   // of committed pages, those like what an address gets that cannot exist, by URL
+	generic   map[string]string // generic texts (soft404Signs), to the first page
+	withdrawn map[string]bool   // URLs of committed pages that turned out to be none
+	alike     map[string]bool   // URLs of committed pages that are like the probe's answer
 
-	probe     *result       // of an address that cannot exist
-	probeCame chan struct{} // closed when that has; nil: it was not asked for
-	probing   tasks         // ask for it
-	probed    bool          // a page was compared with it
+	probe     *result       // the answer to the probe
+	probeCame chan struct{} // closed when it has come; nil: the probe was not sent
+	probing   tasks         // send it
+	probed    bool          // a page was compared with its answer
 }
 
 func newSoft404s() soft404s {
 	return soft404s{generic: map[string]string{}, withdrawn: map[string]bool{}, alike: map[string]bool{}}
 }
 
-// tellNowhere notes what a short page is without its path, if it may be what every address gets.
-func (r *result) tellNowhere(short string, blocks []htmlpage.Block) {
+// noteSoft404Signs notes the signs of a short page.
+func (r *result) noteSoft404Signs(short string, blocks []htmlpage.Block) {
 	r.short = true
 	generic, named := notpage.WithoutPath(short, r.final)
 	names, may := notpage.NamesAddress(short, r.final)
-	r.foreign, r.wordless = !names, !may
-	r.named, r.nothing = named, notpage.MayBeNotFound(blocks)
-	if generic == "" && r.nothing {
+	r.unrelated, r.wordless = !names, !may
+	r.namesPath, r.notFound = named, notpage.MayBeNotFound(blocks)
+	if generic == "" && r.notFound {
 		generic = short
 	}
 	if generic != "" {
@@ -58,11 +71,11 @@ func (r *result) tellNowhere(short string, blocks []htmlpage.Block) {
 	}
 }
 
-// answersAll reports a page that an address which cannot exist gets as well, but for what
-// each of them names of its own path. That one is asked for when a page is like an
-// earlier one in this, or names its path as no page does that is there. Unless its
-// heading says that there is nothing, it stays until all are known: see withdraw.
-func (c *crawler) answersAll(ctx context.Context, e *entry, r *result) bool {
+// isGenericAnswer reports a page whose text is the probe's answer, but for what each of them
+// names of its own path. The probe is sent when the page is like an earlier one in this, or
+// names its path as an error does. Unless its heading says that it does not exist, such a page
+// stays until all are known: see withdraw.
+func (c *crawler) isGenericAnswer(ctx context.Context, e *entry, r *result) bool {
 	if r.generic == "" {
 		return false
 	}
@@ -72,15 +85,15 @@ func (c *crawler) answersAll(ctx context.Context, e *entry, r *result) bool {
 			c.generic[r.generic] = e.key
 			c.holding += len(r.generic) + 64
 		}
-		if !r.named && !r.nothing {
+		if !r.namesPath && !r.notFound {
 			return false
 		}
 	}
-	p := c.nowhere(ctx)
+	p := c.probeAnswer(ctx)
 	if p == nil || p.generic != r.generic {
 		return false
 	}
-	if r.nothing {
+	if r.notFound {
 		if seen {
 			c.withdrawn[first] = true
 		}
@@ -96,50 +109,50 @@ func (c *crawler) answersAll(ctx context.Context, e *entry, r *result) bool {
 	return false
 }
 
-// isWhatNothingGets reports a short page that is the same as what an address gets that cannot
-// exist, whatever its words are: what the only dead link of a site leads to. That one is asked
-// for when the page has the title of the base page, and so none of its own, or no word of its
-// own address. One whose address has no words is compared if it was asked for already.
-func (c *crawler) isWhatNothingGets(ctx context.Context, e *entry, r *result) bool {
+// isProbeAnswer reports a short page that is the same as the probe's answer, whatever its
+// words are: what the only dead link of a site leads to. The probe is sent when the page has
+// the title of the base page, and so none of its own, or no word of its own address. One whose
+// address has no words is compared if the probe was sent already.
+func (c *crawler) isProbeAnswer(ctx context.Context, e *entry, r *result) bool {
 	if !c.isInDoubt(r, c.probed) || e.fallback != nil || e.form != nil {
 		return false
 	}
-	p := c.nowhere(ctx)
-	return p != nil && p.evidence.Canonical != e.key && p.isAlso(r)
+	p := c.probeAnswer(ctx)
+	return p != nil && p.evidence.Canonical != e.key && p.isSamePage(r)
 }
 
-// isInDoubt reports a short page that is compared with what an address gets that cannot exist.
-// wordless says that one is whose address has no words.
+// isInDoubt reports a short page that is compared with the probe's answer. wordless says that
+// one is whose address has no words.
 func (c *crawler) isInDoubt(r *result, wordless bool) bool {
-	return r.short && !r.unchanged && (r.evidence.Title == c.pages[0].Evidence.Title || r.foreign && (wordless || !r.wordless))
+	return r.short && !r.unchanged && (r.evidence.Title == c.pages[0].Evidence.Title || r.unrelated && (wordless || !r.wordless))
 }
 
-// isAlso reports that two addresses have the same bytes, or the same title and text.
-func (r *result) isAlso(other *result) bool {
+// isSamePage reports that two addresses have the same bytes, or the same title and text.
+func (r *result) isSamePage(other *result) bool {
 	ids := other.identities()
 	return slices.ContainsFunc(r.identities(), func(id string) bool { return id != "" && slices.Contains(ids, id) })
 }
 
-// isNowhere reports a short page that is the same as an earlier one and as what an address
-// gets which cannot exist. The earlier one is no page either, unless it is the base page.
-func (c *crawler) isNowhere(ctx context.Context, e *entry, r *result, first string) bool {
+// repeatsProbeAnswer reports a short page that is the same as an earlier one and as the
+// probe's answer. The earlier one is no page either, unless it is the base page.
+func (c *crawler) repeatsProbeAnswer(ctx context.Context, e *entry, r *result, first string) bool {
 	if !r.short || r.unchanged || first == c.queue[0].key {
 		return false
 	}
-	p := c.nowhere(ctx)
-	if p == nil || !p.isAlso(r) {
+	p := c.probeAnswer(ctx)
+	if p == nil || !p.isSamePage(r) {
 		return false
 	}
 	c.withdrawn[first] = true
 	return true
 }
 
-// nowhere is what the site answers at an address that cannot exist; nil if robots.txt
-// forbids to ask, or if the answer is that of a page which has an address of its own, to which
-// the site leads who is lost. It is asked for once.
-func (c *crawler) nowhere(ctx context.Context) *result {
+// probeAnswer sends the probe, unless it was sent, and waits for its answer; nil if robots.txt
+// forbids to ask, or if the site redirects every unknown address to a page that has one of its
+// own.
+func (c *crawler) probeAnswer(ctx context.Context) *result {
 	c.probed = true
-	c.askNowhere(ctx)
+	c.askProbe(ctx)
 	select {
 	case <-c.probeCame:
 	default:
@@ -154,18 +167,18 @@ func (c *crawler) nowhere(ctx context.Context) *result {
 	return c.probe
 }
 
-// foresee has asked what an address gets that cannot exist when a page has come that will be
-// compared with it: so nobody waits for that when the turn of the page comes. Of requests that
-// leave one by one it would only hold up another.
-func (c *crawler) foresee(ctx context.Context, r *result) {
-	if c.Workers > 1 && r.refused == nil && !r.noindex && !c.pace.IsSlow() && (c.isInDoubt(r, false) || r.generic != "" && (r.named || r.nothing)) {
-		c.askNowhere(ctx)
+// askProbeAhead sends the probe when a page has come that will be compared with its answer: so
+// nobody waits for that when the turn of the page comes. Where requests leave one by one it
+// would only hold up another.
+func (c *crawler) askProbeAhead(ctx context.Context, r *result) {
+	if c.Workers > 1 && r.refused == nil && !r.noindex && !c.pace.IsSlow() && (c.isInDoubt(r, false) || r.generic != "" && (r.namesPath || r.notFound)) {
+		c.askProbe(ctx)
 	}
 }
 
-// askNowhere asks for an address that cannot exist, unless it was asked for. What comes is
-// in probe when probeCame is closed.
-func (c *crawler) askNowhere(ctx context.Context) {
+// askProbe sends the probe, unless it was sent. Its answer is in probe when probeCame is
+// closed.
+func (c *crawler) askProbe(ctx context.Context) {
 	if c.probeCame != nil {
 		return
 	}
@@ -184,7 +197,7 @@ func (c *crawler) askNowhere(ctx context.Context) {
 // it looks, take none.
 func (c *crawler) missing() int {
 	n := len(c.pages)
-	if c.areDead() {
+	if c.alikeAreSoft404s() {
 		n -= len(c.alike)
 	}
 	return c.MaxPages - n
@@ -193,14 +206,14 @@ func (c *crawler) missing() int {
 // found is how many pages the result has, as it looks.
 func (c *crawler) found() int { return min(c.MaxPages, c.MaxPages-c.missing()) }
 
-// areDead reports whether the pages that are like what an address gets which cannot exist
-// are no pages either. Of a site that has one text for most of its addresses, as a
-// dictionary or a generator may, they are its pages.
-func (c *crawler) areDead() bool { return len(c.alike) < len(c.pages)-len(c.alike) }
+// alikeAreSoft404s reports whether the pages that are like the probe's answer are soft 404s
+// too. Of a site that has one text for most of its addresses, as a dictionary or a generator
+// may, they are its pages.
+func (c *crawler) alikeAreSoft404s() bool { return len(c.alike) < len(c.pages)-len(c.alike) }
 
 // withdraw takes pages out of the result that turned out to be none.
 func (c *crawler) withdraw() {
-	if c.areDead() {
+	if c.alikeAreSoft404s() {
 		maps.Copy(c.withdrawn, c.alike)
 	}
 	pages, said := c.pages[:0], c.said[:0]

@@ -91,7 +91,7 @@ func (c *crawler) readText(ctx context.Context, r *result, head http.Header, tex
 		Code: slices.ContainsFunc(p.Blocks, func(b htmlpage.Block) bool { return b.Kind == htmlpage.Omitted })}
 	r.said = describe.Split(&r.evidence)
 	if p.Short != "" {
-		r.tellNowhere(p.Short+"\n"+p.Title, p.Blocks)
+		r.noteSoft404Signs(p.Short+"\n"+p.Title, p.Blocks)
 	}
 	if p.Short != "" && notpage.SaysNotFound(page, p.Blocks, r.final) {
 		return notFoundAs200
