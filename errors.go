@@ -60,6 +60,7 @@ var errorClasses = [fault.Classes]ErrorClass{
 	fault.TLSFailed:         {"tls_failed", 502, 1011, 0, 1011, "the TLS handshake with the target failed"},
 	fault.ProxyFailed:       {"proxy_failed", 502, 1011, 0, 1011, "the client's proxy is unreachable or refused"},
 	fault.AgentUnavailable:  {"agent_unavailable", 502, 1011, 0, 1011, "no attached agent fits"},
+	fault.AgentFull:         {"agent_unavailable", 502, 1011, 0, 1011, "the agent carries as many sessions as it can"},
 	fault.AgentLost:         {"agent_lost", 502, 1011, 1013, 1011, "the agent failed or its link was lost"},
 	fault.AgentLeaving:      {"agent_lost", 502, 1011, 1012, 1011, "the agent, or the gateway that carried the session, drains"},
 	fault.TargetLost:        {"target_lost", 502, 1011, 1013, 1011, "the target's connection ended without a close frame"},

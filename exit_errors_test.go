@@ -66,3 +66,31 @@ func TestExit_ErrorWithoutClass_WholeInTheLog(t *testing.T) {
 		w.wantLog(`kind=` + kind + ` .*exit: table 7 at 10\.0\.0\.7`)
 	}
 }
+
+// TestExit_AgentOverloaded_IsUnavailable has an agent carry as many sessions as it can. It is
+// not lost, and every kind of session says so.
+func TestExit_AgentOverloaded_IsUnavailable(t *testing.T) {
+	full := make(map[string]error)
+	for name, err := range map[string]error{"descriptors": syscall.EMFILE, "those of the system": syscall.ENFILE, "buffers": syscall.ENOBUFS, "memory": syscall.ENOMEM} {
+		full[name] = agent.Classify(&net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", err)})
+	}
+	full["wrapped"] = fmt.Errorf("exit 7: %w", full["descriptors"])
+	for name, err := range full {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, func(o *farwire.Options) {
+				o.Agents = agent.Exit{ID: "x", Slug: "x", Country: "ZZ",
+					DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, err }}
+			})
+			for _, got := range w.refusals() {
+				if got.status != 0 && got.status != 502 || got.close != 0 && got.close != 1011 || got.code != "agent_unavailable" ||
+					!strings.HasSuffix(got.text, "gent overloaded") || strings.Contains(got.text, "target") {
+					t.Errorf("got %+v, want 502, 1011, agent_unavailable and agent overloaded", got)
+				}
+			}
+			for _, kind := range []string{"crawl", "amqp", "http", "tunnel"} {
+				w.wantLog(`kind=` + kind + ` .*ended_by=agent`)
+			}
+		})
+	}
+}

@@ -213,7 +213,10 @@ func (e *DialError) public() *fault.Error {
 		p.Class, p.Text = fault.TargetUnreachable, "target unreachable: "+detail
 	default:
 		p.Class, p.Text = fault.AgentLost, detail
-		if isAny(e.Err, causeDraining, causeGatewayBye) {
+		switch {
+		case e.Overloaded():
+			p.Class = fault.AgentFull
+		case isAny(e.Err, causeDraining, causeGatewayBye):
 			p.Class = fault.AgentLeaving
 		}
 		if !strings.HasPrefix(detail, "agent ") && !strings.HasPrefix(detail, "gateway ") {
@@ -293,6 +296,9 @@ const (
 	causeGatewayLost cause = "gateway lost"
 	causeGatewayBye  cause = "gateway is going away"
 	causeFailed      cause = "connection failed"
+
+	// causeUnread ends a connection that was open: it is no answer of an agent to a dial.
+	causeUnread cause = "agent connection cut: its data was not read"
 )
 
 var causes = []cause{causeRefused, causeReset, causeNoHost, causeLookup, causeTimeout, causeCanceled, causeUnreachable,

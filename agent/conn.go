@@ -146,7 +146,7 @@ func (c *conn) explain(op string, err error) error {
 	var reset *yamux.StreamError
 	switch {
 	case overrun && !closed:
-		return &DialError{FaultAgent, c.opError(op, causeOverloaded)}
+		return &DialError{FaultAgent, c.opError(op, causeUnread)}
 	case closed || errors.Is(err, yamux.ErrStreamClosed):
 		return c.opError(op, net.ErrClosed)
 	// Not errors.Is: that of a lost tunnel wraps the carrier's EOF. And who

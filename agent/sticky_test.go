@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/fault"
 )
 
 // named is an exit that dials nowhere.
@@ -189,8 +190,8 @@ func TestSticky_AgentFullOrGone_MovesAndComesBack(t *testing.T) {
 	c := dial(t, home, hold)
 	_, err := home.DialContext(t.Context(), "tcp", hold)
 	var full *agent.DialError
-	if !errors.As(err, &full) || !full.AgentUnavailable() {
-		t.Fatalf("a full agent: %v", err)
+	if !errors.As(err, &full) || !full.AgentUnavailable() || fault.ClassOf(err) != fault.AgentFull {
+		t.Fatalf("a full agent: %v, of class %d", err, fault.ClassOf(err))
 	}
 	q.Exclude = []string{home.Key()}
 	next := selectOne(t, p, q)

@@ -81,7 +81,7 @@ func wantOverloaded(t *testing.T, c net.Conn) {
 		if err == nil {
 			continue
 		}
-		if de := (*agent.DialError)(nil); !errors.As(err, &de) || de.Fault != agent.FaultAgent || de.Error() != "agent overloaded" {
+		if de := (*agent.DialError)(nil); !errors.As(err, &de) || de.Fault != agent.FaultAgent || de.Error() != "agent connection cut: its data was not read" {
 			t.Errorf("it reads %v", err)
 		}
 		return

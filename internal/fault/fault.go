@@ -55,6 +55,7 @@ const (
 	TLSFailed
 	ProxyFailed
 	AgentUnavailable
+	AgentFull
 	AgentLost
 	AgentLeaving
 	Stalled
@@ -72,7 +73,7 @@ func (c Class) OfTarget() bool {
 }
 
 // OfAgent reports whether the agent is at fault.
-func (c Class) OfAgent() bool { return c == AgentLost || c == AgentLeaving }
+func (c Class) OfAgent() bool { return c == AgentFull || c == AgentLost || c == AgentLeaving }
 
 // OfHandshake reports whether the target was reached and what followed failed.
 func (c Class) OfHandshake() bool {
