@@ -32,15 +32,16 @@ type identity struct {
 	sum    [32]byte // of the token
 }
 
-// minSecret is the length in bytes below which a secret is taken for a slip.
-const minSecret = 16
+// MinSecretLength is the length, in bytes, of the shortest secret that agents can share.
+// The token of a [Record] may be shorter.
+const MinSecretLength = 16
 
 // hashSecrets checks secrets and keeps their hashes; field names them in errors.
 func hashSecrets(field string, secrets []string) (map[[32]byte]bool, error) {
 	hashes := make(map[[32]byte]bool, len(secrets))
 	for _, secret := range secrets {
-		if len(secret) < minSecret {
-			return nil, fmt.Errorf("agent: %s has %d bytes, want at least %d", field, len(secret), minSecret)
+		if len(secret) < MinSecretLength {
+			return nil, fmt.Errorf("agent: %s has %d bytes, want at least %d", field, len(secret), MinSecretLength)
 		}
 		if !fitsHeader(secret) {
 			return nil, fmt.Errorf("agent: %s has a space at an end, or characters that no header can carry", field)

@@ -12,7 +12,7 @@ import (
 // PoolOptions are the options of [NewPool].
 type PoolOptions struct {
 	// Secret lets agents attach under a slug and country that they choose.
-	// At least 16 bytes. Empty: only agents with a record can attach. SetSecrets
+	// At least [MinSecretLength] bytes. Empty: only agents with a record can attach. SetSecrets
 	// changes it, and allows several while it changes.
 	Secret string
 

@@ -84,6 +84,8 @@ func (a *agentCommand) check() (secret string, err error) {
 		return "", misuse("--country: missing; give an ISO 3166-1 alpha-2 code such as DE")
 	}
 	switch {
+	case a.Secret != "" && len(a.Secret) < agent.MinSecretLength:
+		return "", shortSecret(a.Secret)
 	case a.Links < 1:
 		return "", misusef("--links: %d is not a number of links; give 1 or more", a.Links)
 	case a.MaxSessions < 0:
@@ -101,11 +103,20 @@ func (a *agentCommand) reader() func() (string, error) {
 		if first, found, err := secretFile(flag, readUnlessPipe); found && err == nil && first == value && value != "" {
 			return func() (string, error) {
 				secret, _, err := secretFile(flag, readAgain)
+				if err == nil && flag == "secret" && len(secret) < agent.MinSecretLength {
+					err = shortSecret(secret)
+				}
 				return secret, err
 			}
 		}
 	}
 	return nil
+}
+
+// shortSecret is the error of a shared secret that no gateway has: each refuses it at its start.
+func shortSecret(secret string) error {
+	return misusef("--secret: %d bytes; the gateways' --agent-secret has at least %d: give that, or --token where this agent has one of its own",
+		len(secret), agent.MinSecretLength)
 }
 
 // checkSecret says whether the secret that the next attach reads can be read now. Nil

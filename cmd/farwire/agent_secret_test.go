@@ -24,13 +24,17 @@ func TestAgentSecret_FileChanges_IsReadAnew(t *testing.T) {
 	if read == nil {
 		t.Fatal("nobody reads the file again")
 	}
-	write("the second\r\n")
-	if got, err := read(); err != nil || got != "the second" {
+	write("the second secret\r\n")
+	if got, err := read(); err != nil || got != "the second secret" {
 		t.Errorf("%q, %v", got, err)
 	}
 	write(" \n")
 	if got, err := read(); err == nil {
 		t.Errorf("an empty file is the secret %q", got)
+	}
+	write("fifteen bytes..")
+	if got, err := read(); err == nil {
+		t.Errorf("%q, which no gateway takes, is the secret", got)
 	}
 	write("the first secret of all")
 	if (&agentCommand{Secret: "given by the flag"}).reader() != nil {

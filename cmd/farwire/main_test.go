@@ -263,6 +263,8 @@ func TestMain_Misuse_ExitsWithStatus2(t *testing.T) {
 		{"agent --gateway ws://a,", "", "--gateway|entry 2|empty"},
 		{"agent --gateway ws://a", "", "--secret|--agent-secret|--token"},
 		{"agent --gateway ws://a", "FARWIRE_SECRET=", "--secret|empty|FARWIRE_SECRET"},
+		{"agent --gateway ws://a --secret short-secret --slug de1 --country DE", "", "--secret|12 bytes|16|--token"},
+		{"agent --gateway ws://a --slug de1 --country DE", "FARWIRE_SECRET=short-15-bytes-", "--secret|15 bytes|16"},
 		{"agent --gateway ws://a --token=", "", "--token|empty"},
 		{"agent --gateway ws://a --secret " + secret + " --token x", "", "--token|--secret|one of them"},
 		{"agent --gateway ws://a --secret " + secret, "", "--slug|de1"},
