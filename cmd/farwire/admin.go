@@ -56,7 +56,7 @@ func (s *serve) admin(clientAddr func(*http.Request) netip.Addr, wrong *attempts
 		mux.Handle(path, guard.private(h))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		refuseAdmin(w, http.StatusNotFound, "bad_request", fmt.Sprintf("%q is not served on the admin address", r.URL.Path))
+		refuse(w, http.StatusNotFound, "bad_request", fmt.Sprintf("%q is not served on the admin address", r.URL.Path))
 	})
 	a := &admin{ln, newServer(guard.public(asteriskForm(mux)), log), metrics, registry, mux, guard}
 	guardServer(a.server, unknown)

@@ -63,9 +63,9 @@ func (g adminGuard) public(h http.Handler) http.Handler {
 		})
 		switch {
 		case !g.servesHost(r.Host):
-			refuseAdmin(w, http.StatusMisdirectedRequest, "bad_request", "this Host is not served here; use an IP address, localhost or the name in --admin-listen")
+			refuse(w, http.StatusMisdirectedRequest, "bad_request", "this Host is not served here; use an IP address, localhost or the name in --admin-listen")
 		case page:
-			refuseAdmin(w, http.StatusForbidden, "origin_refused", "web pages may not ask here")
+			refuse(w, http.StatusForbidden, "origin_refused", "web pages may not ask here")
 		default:
 			h.ServeHTTP(w, r)
 		}
@@ -98,17 +98,17 @@ func (g adminGuard) private(h http.Handler) http.Handler {
 			upgrade.KeyShown(r.Context())()
 			h.ServeHTTP(w, r)
 		case key == "":
-			refuseAdmin(w, http.StatusForbidden, "key_invalid", "served on a loopback address alone without --admin-key")
+			refuse(w, http.StatusForbidden, "key_invalid", "served on a loopback address alone without --admin-key")
 		case shown == "":
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			refuseAdmin(w, http.StatusUnauthorized, "key_missing", "admin key missing")
+			refuse(w, http.StatusUnauthorized, "key_missing", "admin key missing")
 		case subtle.ConstantTimeCompare(a[:], b[:]) != 1:
 			if v := g.wrong.Refused(r.Context(), g.log, g.clientAddr(r), "of", "admin"); v.TooMany {
 				v.SetHeaders(w.Header())
-				refuseAdmin(w, http.StatusTooManyRequests, "rate_limited", attempts.TooMany)
+				refuse(w, http.StatusTooManyRequests, "rate_limited", attempts.TooMany)
 				return
 			}
-			refuseAdmin(w, http.StatusForbidden, "key_invalid", "admin key invalid")
+			refuse(w, http.StatusForbidden, "key_invalid", "admin key invalid")
 		default:
 			upgrade.KeyShown(r.Context())()
 			h.ServeHTTP(w, r)
@@ -116,7 +116,7 @@ func (g adminGuard) private(h http.Handler) http.Handler {
 	})
 }
 
-func refuseAdmin(w http.ResponseWriter, status int, code, detail string) {
+func refuse(w http.ResponseWriter, status int, code, detail string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)

@@ -45,9 +45,19 @@ func (f logFlags) logger(w io.Writer) (*slog.Logger, error) {
 	case "text":
 		return slog.New(slog.NewTextHandler(w, o)), nil
 	case "json":
+		o.ReplaceAttr = readableDuration
 		return slog.New(slog.NewJSONHandler(w, o)), nil
 	}
 	return nil, misusef("--log-format: %q is not a format; give text or json", f.LogFormat)
+}
+
+// readableDuration has JSON say a duration as text does, "10s": a number of nanoseconds would
+// not show its unit.
+func readableDuration(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
 
 // lines returns where lines for people go in the format of the log.

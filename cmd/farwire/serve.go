@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -319,9 +320,29 @@ func routes(g *farwire.Gateway, pool *agent.Pool, files *farwire.FolderStorage) 
 	mux.Handle("/healthz", g.Health())
 	mux.Handle("/readyz", g.Ready())
 	mux.Handle("/", console.Handler(console.Options{Version: build().version})) // and a 404 for all else
+	return cleanPaths(mux)
+}
+
+// cleanPaths sends a request whose path has empty or dotted segments, as "//ws" has, to the
+// path without them. A ServeMux would do so in HTML, which no client of an API shows.
+func cleanPaths(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Farwire-From", "gateway") // redirects to the path without "//" are the mux's own
-		mux.ServeHTTP(w, r)
+		w.Header().Set("X-Farwire-From", "gateway") // what the mux refuses itself, too
+		asked := r.URL.EscapedPath()
+		clean := path.Clean("/" + asked)
+		if strings.HasSuffix(asked, "/") && clean != "/" {
+			clean += "/"
+		}
+		if clean == asked || r.Method == http.MethodConnect || !strings.HasPrefix(asked, "/") {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		location := clean
+		if r.URL.RawQuery != "" {
+			location += "?" + r.URL.RawQuery
+		}
+		w.Header().Set("Location", location)
+		refuse(w, http.StatusTemporaryRedirect, "bad_request", fmt.Sprintf("the path %q is not served; use %q", asked, clean))
 	})
 }
 
@@ -339,9 +360,9 @@ func writable(dir string) error {
 		return nil
 	}
 	reason := err
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		reason = path.Err
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		reason = failed.Err
 	}
 	return misusef("--data-dir: cannot write to %s: %v; give a folder that this user may write to", dir, reason)
 }

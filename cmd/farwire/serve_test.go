@@ -2,14 +2,18 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/farwire/farwire/internal/harness"
 )
@@ -292,6 +296,62 @@ func TestShellWord_AnyText_IsOneWordForAShell(t *testing.T) {
 		out, err := exec.Command("sh", "-c", "printf %s "+shellWord(word)).Output()
 		if err != nil || string(out) != word {
 			t.Errorf("%q became %q for a shell, %v", word, out, err)
+		}
+	}
+}
+
+// A path that is written carelessly, as a base that ends with a slash makes it, is answered as
+// by http.ServeMux, but with the right path in JSON, which clients of an API show.
+func TestServe_PathHasEmptyOrDottedSegments_RedirectsInJSON(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	for _, path := range []string{"/", "/ws", "/ws/", "//ws", "//", "/ws//", "///ws///crawl", "/./ws", "/a/../ws", "/../../ws", "/ws/.", "/ws/..",
+		"//ws?url=ws://a.test//x&b=/../", "/a%2f%2Fb//c", "/a//%C3%A4%20", "//gateway.example/ws", `//a\b`, "/a%2Fb", "/...//x"} {
+		for _, method := range []string{"GET", "POST", "OPTIONS"} {
+			want, got := httptest.NewRecorder(), httptest.NewRecorder()
+			mux.ServeHTTP(want, httptest.NewRequest(method, "http://gateway.test"+path, nil))
+			cleanPaths(mux).ServeHTTP(got, httptest.NewRequest(method, "http://gateway.test"+path, nil))
+			// A ServeMux escapes an escaped path once more.
+			location := strings.ReplaceAll(want.Header().Get("Location"), "%25", "%")
+			if got.Code != want.Code || got.Header().Get("Location") != location {
+				t.Errorf("%s %s: %d to %q, want %d to %q", method, path, got.Code, got.Header().Get("Location"), want.Code, location)
+			}
+			if got.Code == http.StatusNoContent {
+				continue
+			}
+			var told struct{ Detail, Code string }
+			if err := json.Unmarshal(got.Body.Bytes(), &told); err != nil || told.Code != "bad_request" ||
+				!strings.Contains(told.Detail, strconv.Quote(strings.SplitN(location, "?", 2)[0])) ||
+				got.Header().Get("Content-Type") != "application/json" || got.Header().Get("Cache-Control") != "no-store" || got.Header().Get("X-Farwire-From") != "gateway" {
+				t.Errorf("%s %s: %v %s", method, path, got.Header(), got.Body)
+			}
+		}
+	}
+}
+
+// A duration in a JSON log has its unit, as in text.
+func TestLogger_JSON_DurationHasItsUnit(t *testing.T) {
+	for _, d := range []time.Duration{0, 10 * time.Second, 90 * time.Minute, 1500 * time.Microsecond, -time.Second} {
+		var text, object strings.Builder
+		for format, w := range map[string]io.Writer{"text": &text, "json": &object} {
+			log, err := logFlags{LogFormat: format}.logger(w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			log.With("before", d).WithGroup("in").Info("draining", "timeout", d, "sessions", 3)
+		}
+		var line struct {
+			Before string
+			In     struct {
+				Timeout  string
+				Sessions int
+			}
+		}
+		if err := json.Unmarshal([]byte(object.String()), &line); err != nil || line.Before != d.String() || line.In.Timeout != d.String() || line.In.Sessions != 3 {
+			t.Errorf("JSON has %s, %v", object.String(), err)
+		}
+		if !strings.Contains(text.String(), "in.timeout="+d.String()+" ") {
+			t.Errorf("text has %s", text.String())
 		}
 	}
 }
