@@ -133,6 +133,8 @@ func TestAMQP_BadRequest_IsRefused(t *testing.T) {
 		{"host null", `{"host": null}`, nil, 400, "host is missing"},
 		{"host a number", `{"host": 5}`, nil, 400, "host must be a string"},
 		{"host with a port", `{"host": "a:5672"}`, nil, 400, "host must be a name or an address, without a scheme or a port"},
+		{"host in brackets", `{"host": "[::1]"}`, nil, 400, "host must be an IPv6 address without brackets, such as 2001:db8::1, and without a port"},
+		{"host in brackets with a port", `{"host": "[2001:db8::1]:5672"}`, nil, 400, "host must be an IPv6 address without brackets, such as 2001:db8::1, and without a port"},
 		{"host a URL", `{"host": "amqp://a"}`, nil, 400, "host must be a name or an address, without a scheme or a port"},
 		{"host with a line end", `{"host": "a\nb"}`, nil, 400, "host must be a name or an address, without a scheme or a port"},
 		{"port 0", with(`"port": 0`), nil, 400, "port must be a whole number from 1 to 65535"},

@@ -66,6 +66,8 @@ func (f *Fields) AMQP(lastEventID string, o AMQPLimits) (*AMQP, error) {
 	switch {
 	case req.Host == "":
 		return nil, fault.Invalidf("host is missing")
+	case strings.HasPrefix(req.Host, "["):
+		return nil, fault.Invalidf("host must be an IPv6 address without brackets, such as 2001:db8::1, and without a port")
 	case !hostOnly(req.Host), !asDialled(&req.Host):
 		return nil, fault.Invalidf("host must be a name or an address, without a scheme or a port")
 	case !validName(req.Prefix):
