@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/farwire/farwire/agent"
@@ -104,6 +105,9 @@ func (c *check) read(ctx context.Context, client *http.Client) (string, error) {
 			return "", misusef("FILE: %v; give an llms.txt or its URL", err)
 		}
 		defer f.Close()
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			return "", misusef("FILE: %s is a folder; give the llms.txt in it", c.File)
+		}
 		from = f
 	}
 	text, err := io.ReadAll(io.LimitReader(from, checkedSize+1))
@@ -134,14 +138,16 @@ func (c *check) print(r checkedFile) error {
 		e.SetIndent("", "  ")
 		return e.Encode(r)
 	}
+	var lines strings.Builder
 	for _, p := range r.Problems {
 		where := ""
 		if p.Line > 0 {
 			where = fmt.Sprintf(":%d", p.Line)
 		}
-		fmt.Printf("%s%s: %s\n", safetext.Printable(withoutUser(c.File)), where, safetext.Printable(p.Text))
+		fmt.Fprintf(&lines, "%s%s: %s\n", safetext.Printable(withoutUser(c.File)), where, safetext.Printable(p.Text))
 	}
-	fmt.Printf("%s: %s layout, %s, %s, %s\n", safetext.Printable(withoutUser(c.File)), r.Layout,
+	fmt.Fprintf(&lines, "%s: %s layout, %s, %s, %s\n", safetext.Printable(withoutUser(c.File)), r.Layout,
 		safetext.Count(len(r.Links), "link"), safetext.Count(r.Bytes, "byte"), safetext.Count(len(r.Problems), "problem"))
-	return nil
+	_, err := io.WriteString(os.Stdout, lines.String())
+	return err
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	stdlog "log"
 	"log/slog"
 	"os"
@@ -89,6 +90,8 @@ func run(ctx context.Context, args []string) int {
 	switch {
 	case helped:
 		return statusOK
+	case errors.As(err, new(*fs.PathError)): // the help could not be written
+		return fail(told, err)
 	case err != nil:
 		return fail(told, misuse(err.Error()+env.source(err)+helpHint(err)))
 	}
