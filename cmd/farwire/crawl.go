@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -140,12 +139,10 @@ func (c *crawl) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer out.abandon()
 	page, err := openOutput("--report", c.Report, c.Report == "")
 	if err != nil {
 		return err
 	}
-	defer page.abandon()
 	show := newProgress(os.Stderr, c.MaxPages)
 	o.Client, o.MaxPages, o.DescLength, o.Workers, o.Progress = client, c.MaxPages, c.DescLength, c.Workers, show.event
 	o.Text = c.crawlFiles.any()
@@ -270,84 +267,6 @@ func summary(s llmstxt.CrawlStats) string {
 		line += ", more are there; --max-pages says how many"
 	}
 	return line
-}
-
-// An output is where the file goes. One that cannot be written to is found
-// before the crawl and not after it.
-type output struct {
-	file      *os.File // nil: nowhere
-	made      bool     // by us: removed again when nothing comes
-	inherited bool     // from who has started the program: written as it is, and left open
-}
-
-// openOutput opens the file of a flag. Without a name it is standard output, or nothing if
-// that is for something else.
-func openOutput(flag, name string, quiet bool) (*output, error) {
-	switch {
-	case name == "" && quiet:
-		return &output{}, nil
-	case name == "":
-		return &output{file: os.Stdout, inherited: true}, nil
-	}
-	if filepath.Base(name) == "llms.txt" {
-		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
-			return nil, misusef("%s: cannot make the folder %s: %v; give another one", flag, filepath.Dir(name), err)
-		}
-	}
-	info, err := os.Stat(name)
-	for _, std := range []*os.File{os.Stdout, os.Stderr} { // as /dev/stdout, or the file that it leads to
-		if own, failed := std.Stat(); failed == nil && err == nil && os.SameFile(info, own) {
-			return &output{file: std, inherited: true}, nil
-		}
-	}
-	o := &output{made: errors.Is(err, fs.ErrNotExist)}
-	if o.file, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o666); err != nil {
-		reason := err
-		var path *fs.PathError
-		if errors.As(err, &path) {
-			reason = path.Err
-		}
-		return nil, misusef("%s: cannot write to %s: %v; give a file that this user may write to", flag, name, reason)
-	}
-	return o, nil
-}
-
-// write puts the text in place of what the file held, which stays whole when that fails.
-func (o *output) write(text string) error {
-	if o.file == nil {
-		return nil
-	}
-	info, err := o.file.Stat()
-	if err != nil || !info.Mode().IsRegular() || o.inherited {
-		if _, err := io.WriteString(o.file, text); err != nil {
-			return fmt.Errorf("the file was not written: %w", err)
-		}
-		if o.inherited {
-			return nil
-		}
-		return o.file.Close()
-	}
-	name, err := filepath.EvalSymlinks(o.file.Name())
-	if errors.Is(err, fs.ErrNotExist) { // somebody has removed it meanwhile
-		name, err = o.file.Name(), nil
-	}
-	if err = errors.Join(err, o.file.Close()); err == nil {
-		err = replaceFile(name, []byte(text), info)
-	}
-	if err != nil {
-		o.abandon()
-		return fmt.Errorf("the file was not written: %w", err)
-	}
-	o.made = false
-	return nil
-}
-
-// abandon leaves no empty file behind.
-func (o *output) abandon() {
-	if o.made {
-		o.file.Close()
-		os.Remove(o.file.Name())
-	}
 }
 
 // A progress shows on a terminal a bar, elsewhere a line for each event.

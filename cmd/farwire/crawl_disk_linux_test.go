@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,6 +119,9 @@ func TestCrawl_FileIsStandardOutput_IsNotReplaced(t *testing.T) {
 func TestCrawl_FileRemovedMeanwhile_IsWritten(t *testing.T) {
 	site, hung := newSite(t, 3, "hang")
 	file := filepath.Join(t.TempDir(), "llms.txt")
+	if err := os.WriteFile(file, []byte("# The file of yesterday\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	p := harness.Start(t, program(t, "crawl", site, "--allow-private", "-o", file))
 	<-hung
 	if err := os.Remove(file); err != nil {
@@ -130,5 +134,60 @@ func TestCrawl_FileRemovedMeanwhile_IsWritten(t *testing.T) {
 	}
 	if b, err := os.ReadFile(file); err != nil || !strings.HasPrefix(string(b), "# Home of Pages") {
 		t.Errorf("the file holds %q, %v", b, err)
+	}
+}
+
+// A crawl that is killed leaves no empty file, which a later step could take for its outcome,
+// and what was there before as it was.
+func TestCrawl_Killed_LeavesNoEmptyFile(t *testing.T) {
+	site, hung := newSite(t, 3, "hang")
+	dir := t.TempDir()
+	old, link := filepath.Join(dir, "old.txt"), filepath.Join(dir, "link.txt")
+	if err := errors.Join(os.WriteFile(old, []byte("# Old\n"), 0o600), os.Symlink("target.txt", link)); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"-o", filepath.Join(dir, "new.txt")}, {"-o", filepath.Join(dir, "site") + "/"}, {"-o", link},
+		{"-o", old, "--report", filepath.Join(dir, "report.html")},
+	} {
+		p := harness.Start(t, program(t, append([]string{"crawl", site, "--allow-private"}, args...)...))
+		<-hung
+		p.Kill()
+	}
+	for _, name := range []string{"new.txt", "site/llms.txt", "target.txt", "report.html"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is there, %v", name, err)
+		}
+	}
+	if b, err := os.ReadFile(old); err != nil || string(b) != "# Old\n" {
+		t.Errorf("the old file holds %q, %v", b, err)
+	}
+	if to, err := os.Readlink(link); err != nil || to != "target.txt" {
+		t.Errorf("the link leads to %q, %v", to, err)
+	}
+}
+
+// A new file gets the mode that the user's mask leaves, through a link that leads nowhere too.
+func TestCrawl_NewFile_HasTheUsersMode(t *testing.T) {
+	site, _ := newSite(t, 1)
+	dir := t.TempDir()
+	link := filepath.Join(dir, "link.txt")
+	if err := os.Symlink("target.txt", link); err != nil {
+		t.Fatal(err)
+	}
+	for mask, want := range map[string]fs.FileMode{"077": 0o600, "022": 0o644, "002": 0o664} {
+		for name, file := range map[string]string{filepath.Join(dir, mask): filepath.Join(dir, mask), link: filepath.Join(dir, "target.txt")} {
+			os.Remove(file)
+			cmd := program(t, "crawl", site, "--allow-private", "-o", name)
+			cmd.Args = append([]string{"sh", "-c", `umask ` + mask + ` && exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
+			cmd.Path = harness.Look(t, "sh")
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			info, err := os.Lstat(file)
+			if err != nil || info.Mode() != want || info.Size() == 0 {
+				t.Errorf("under the mask %s %s has %v, %v, want the mode %v", mask, file, info, err, want)
+			}
+		}
 	}
 }

@@ -273,7 +273,7 @@ func TestServe_DrainDelay_UnreadyWhileServing(t *testing.T) {
 			t.Errorf("%s while the delay runs: %d %s, want %d", path, status, body, want)
 		}
 	}
-	s.Signal(harness.Terminate)
+	s.SignalUntilEnd(harness.Terminate)
 	if status := s.Status(); status != statusFailed {
 		t.Errorf("the second signal ends it with %d", status)
 	}

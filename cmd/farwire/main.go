@@ -18,6 +18,7 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -55,15 +56,27 @@ func main() {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	// The first signal asks a command to finish, the second one does not ask.
-	// A handler that only steps aside after the first could miss the second.
-	go func() {
-		<-signals
-		cancel()
-		<-signals
-		os.Exit(statusFailed)
-	}()
+	go obeySignals(signals, cancel, func() { os.Exit(statusFailed) })
 	os.Exit(run(ctx, os.Args[1:]))
+}
+
+// sameSignal is how long a further signal is the first one come again: timeout(1) sends its
+// signal to the program and to the program's group, and so does Ctrl-C below a program that
+// passes it on.
+const sameSignal = 100 * time.Millisecond
+
+// obeySignals has the first signal ask a command to finish, and the second one stop it. A
+// handler that only steps aside after the first could miss the second.
+func obeySignals(signals <-chan os.Signal, finish, stop func()) {
+	<-signals
+	first := time.Now()
+	finish()
+	for range signals {
+		if time.Since(first) >= sameSignal {
+			stop()
+			return
+		}
+	}
 }
 
 func run(ctx context.Context, args []string) int {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/farwire/farwire/internal/harness"
 )
@@ -348,5 +350,39 @@ func TestHelp_EveryVariable_IsNamed(t *testing.T) {
 		if !strings.Contains(help, want) {
 			t.Errorf("the help does not say %q:\n%s", want, p.Stdout)
 		}
+	}
+}
+
+// timeout(1) sends its signal to the program and to the program's group: that is one signal.
+func TestObeySignals_SecondAtOnce_IsTheFirstAgain(t *testing.T) {
+	for pause, stops := range map[time.Duration]bool{0: false, time.Millisecond: false, sameSignal - 1: false, sameSignal: true, time.Hour: true} {
+		synctest.Test(t, func(t *testing.T) {
+			signals := make(chan os.Signal, 2)
+			finished, stopped := 0, 0
+			ended := make(chan struct{})
+			go func() {
+				obeySignals(signals, func() { finished++ }, func() { stopped++ })
+				close(ended)
+			}()
+			synctest.Wait()
+			if finished != 0 {
+				t.Error("it finishes without a signal")
+			}
+			signals <- os.Interrupt
+			time.Sleep(pause)
+			signals <- os.Interrupt
+			synctest.Wait()
+			if finished != 1 || (stopped == 1) != stops {
+				t.Errorf("a second signal after %v: finished %d times, stopped %d times", pause, finished, stopped)
+			}
+			if !stops {
+				time.Sleep(sameSignal)
+				signals <- os.Interrupt
+			}
+			<-ended
+			if finished != 1 || stopped != 1 {
+				t.Errorf("a signal behind that: finished %d times, stopped %d times", finished, stopped)
+			}
+		})
 	}
 }

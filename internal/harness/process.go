@@ -185,6 +185,24 @@ func (p *TestProcess) Signal(s os.Signal) {
 	}
 }
 
+// SignalUntilEnd sends s again and again until the process has ended: one that comes too
+// soon behind an earlier one counts as the same.
+func (p *TestProcess) SignalUntilEnd(s syscall.Signal) {
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	late := time.After(Timeout)
+	for {
+		p.Send(s)
+		select {
+		case <-p.done:
+			return
+		case <-late:
+			p.t.Fatalf("%s is still running; its standard error:\n%s", p.cmd.Path, p.Stderr)
+		case <-again.C:
+		}
+	}
+}
+
 // Status waits for the end of the process and returns its exit status, or -1
 // when a signal ended it.
 func (p *TestProcess) Status() int {

