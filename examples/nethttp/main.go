@@ -23,21 +23,21 @@ func main() { host.Run(mount) }
 // in below /app.
 func mount(gw *farwire.Gateway, pool *agent.Pool, log *slog.Logger) http.Handler {
 	gateway := http.NewServeMux()
-	gateway.Handle("GET /ws", gw.Relay())
-	gateway.Handle("GET /ws/{$}", gw.Relay())
-	gateway.Handle("POST /amqp", gw.AMQP())
-	gateway.Handle("GET /ws/crawl", gw.Crawl())
-	gateway.Handle("POST /auth/token", gw.Token())
-	gateway.Handle("GET /network", gw.Network())
-	gateway.Handle("GET /usage", gw.Usage())
-	gateway.Handle("GET /healthz", gw.Health())
+	gateway.Handle("/ws", gw.Relay())
+	gateway.Handle("/ws/{$}", gw.Relay())
+	gateway.Handle("/amqp", gw.AMQP())
+	gateway.Handle("/ws/crawl", gw.Crawl())
+	gateway.Handle("/auth/token", gw.Token())
+	gateway.Handle("/network", gw.Network())
+	gateway.Handle("/usage", gw.Usage())
+	gateway.Handle("/healthz", gw.Health())
 
 	people := http.NewServeMux()
 	people.Handle("/console/", http.StripPrefix("/console", console.Handler(console.Options{Gateway: "/app/", NoKey: true})))
 	people.Handle("/", gateway)
 
 	root := http.NewServeMux()
-	root.Handle("GET /agents/attach", pool)
+	root.Handle("/agents/attach", pool)
 	root.Handle("/app/", http.StripPrefix("/app", signedIn(people)))
 	root.Handle("/", gateway)
 
