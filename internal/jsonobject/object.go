@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -153,7 +154,7 @@ func UnmarshalStrict(raw jsontext.Value, v any) error {
 	case errors.Is(err, json.ErrUnknownName) && errors.As(err, &semantic):
 		return fault.Invalidf("%q is not one of the names here", fault.Clip(semantic.JSONPointer.LastToken()))
 	case errors.As(err, &semantic):
-		return fault.Invalidf("%s has the wrong type", place(semantic.JSONPointer))
+		return fault.Invalidf("%s has the wrong type%s", place(semantic.JSONPointer), wanted(semantic.GoType))
 	case err != nil:
 		return Error(err)
 	}
@@ -169,6 +170,31 @@ func UnmarshalStrict(raw jsontext.Value, v any) error {
 			return fault.Invalidf("%s is null; leave it out", place(dec.StackPointer()))
 		}
 	}
+}
+
+// wanted says which JSON a Go type is read from.
+func wanted(t reflect.Type) string {
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t == nil {
+		return ""
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return "; it must be a string"
+	case reflect.Bool:
+		return "; it must be true or false"
+	case reflect.Int, reflect.Int64:
+		return "; it must be a whole number"
+	case reflect.Float64:
+		return "; it must be a number"
+	case reflect.Slice:
+		return "; it must be a list"
+	case reflect.Struct, reflect.Map:
+		return "; it must be an object"
+	}
+	return ""
 }
 
 // place names what stands at p.

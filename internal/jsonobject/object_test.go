@@ -132,16 +132,28 @@ func TestUnmarshalStrict_TypingErrors_Refused(t *testing.T) {
 		{`{}`, ""},
 		{`{"Name":"a"}`, `"Name" is not one of the names here`},
 		{`{"inner":{"m":1}}`, `"m" is not one of the names here`},
-		{`{"name":1}`, "name has the wrong type"},
-		{`{"inner":{"n":"1"}}`, "inner/n has the wrong type"},
+		{`{"name":1}`, "name has the wrong type; it must be a string"},
+		{`{"name":["a"]}`, "name has the wrong type; it must be a string"},
+		{`{"inner":{"n":"1"}}`, "inner/n has the wrong type; it must be a whole number"},
+		{`{"inner":{"n":1.5}}`, "inner/n has the wrong type; it must be a whole number"},
+		{`{"inner":{"n":1e30}}`, "inner/n has the wrong type; it must be a whole number"},
+		{`{"inner":[]}`, "inner has the wrong type; it must be an object"},
+		{`{"rate":"1"}`, "rate has the wrong type; it must be a number"},
+		{`{"on":"true"}`, "on has the wrong type; it must be true or false"},
+		{`{"list":"a"}`, "list has the wrong type; it must be a list"},
+		{`{"list":[1]}`, "list/0 has the wrong type; it must be a string"},
+		{`[]`, "the value has the wrong type; it must be an object"},
 		{`{"name":null}`, "name is null; leave it out"},
 		{`{"inner":{"n":null}}`, "inner/n is null; leave it out"},
 		{`{"name":"a","name":"b"}`, `"name" is given twice`},
 		{`{"name":`, "not valid JSON"},
 	} {
 		var v struct {
-			Name  string `json:"name"`
-			Inner inner  `json:"inner"`
+			Name  string   `json:"name"`
+			Inner inner    `json:"inner"`
+			Rate  *float64 `json:"rate"`
+			On    bool     `json:"on"`
+			List  []string `json:"list"`
 		}
 		err := jsonobject.UnmarshalStrict([]byte(c.text), &v)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {

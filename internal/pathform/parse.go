@@ -70,8 +70,11 @@ func Parse(requestURI string) (*Request, error) {
 	}
 	rawOptions, rest, ok1 := strings.Cut(rest, "/")
 	scheme, rest, ok2 := strings.Cut(rest, "/")
-	if !ok1 || !ok2 || rawOptions == "" {
+	switch {
+	case !ok1 || !ok2 || rawOptions == "" || isScheme(strings.TrimSuffix(rawOptions, ":")):
 		return nil, fault.Invalidf("the path must be /to/OPTIONS/SCHEME/HOST/PATH; without options OPTIONS is -")
+	case strings.HasSuffix(scheme, ":") && isScheme(scheme[:len(scheme)-1]) && strings.HasPrefix(rest, "/"): // of a URL as it is
+		return nil, fault.Invalidf("the path must be /to/OPTIONS/SCHEME/HOST/PATH; write %s/HOST and not %s//HOST", scheme[:len(scheme)-1], scheme)
 	}
 	options, err := ParseOptions(rawOptions, true)
 	if err != nil {
@@ -79,6 +82,14 @@ func Parse(requestURI string) (*Request, error) {
 	}
 	r := &Request{Options: options, prefix: Prefix + rawOptions + "/"}
 	return r, r.read(scheme, rest)
+}
+
+func isScheme(s string) bool {
+	switch strings.ToLower(s) {
+	case "http", "https", "ws", "wss":
+		return true
+	}
+	return false
 }
 
 // ParseAbsolute reads a request's target that is an absolute URL, as the forward
@@ -159,7 +170,7 @@ func parseOptions(raw string, key bool) (Options, error) {
 		case err1 != nil || err2 != nil:
 			return o, fault.Invalidf("the options cannot be decoded")
 		case !found || name == "":
-			return o, fault.Invalidf("options are written as name=value with ; between them")
+			return o, fault.Invalidf("options are written as name=value with ; between them, or as - if there are none")
 		case value == "":
 			return o, fault.Invalidf("the option %s is empty", fault.Clip(name))
 		}
