@@ -91,13 +91,18 @@ func (c *crawl) serve(w http.ResponseWriter, r *http.Request) {
 	if refusal == nil {
 		msg, refusal = client.Ask(c.session.ctx, "crawl request")
 	}
-	if refusal == nil {
+	whole := refusal == nil
+	if whole {
 		refusal = c.read(msg)
 	}
 	if refusal != nil {
 		client.Release()
 		if p, told := c.conclude(refusal); told {
 			opening.WriteClose(conn, crawlMessage{Type: "error", Content: p.Text, Reason: p.Code}, p.Event, p.Text)
+		}
+		if whole {
+			opening.CloseAfterAnswer(conn, client.Early())
+			return
 		}
 		opening.CloseAfterLast(conn)
 		return

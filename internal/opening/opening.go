@@ -3,12 +3,16 @@
 package opening
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"strings"
@@ -293,11 +297,54 @@ func WriteClose(conn net.Conn, last any, code int, reason string) {
 // has passed. A close while the client's bytes still arrive would reset the
 // connection, and the client could lose that message.
 func CloseAfterLast(conn net.Conn) {
+	closeAfter(conn, func() { io.Copy(io.Discard, conn) })
+}
+
+// CloseAfterAnswer is CloseAfterLast for a client whose next byte begins a frame; early is
+// what was read of its frames and not used. It waits for no more than the client's close
+// frame, behind which nothing comes (RFC 6455, section 5.5.1): many clients then wait for
+// the server to close the connection.
+func CloseAfterAnswer(conn net.Conn, early []byte) {
+	closeAfter(conn, func() {
+		r := bufio.NewReader(io.MultiReader(bytes.NewReader(early), conn))
+		for skipFrame(r) {
+		}
+	})
+}
+
+func closeAfter(conn net.Conn, wait func()) {
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(CloseTimeout))
 	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-		io.Copy(io.Discard, conn)
+		wait()
 	}
+}
+
+// skipFrame reads a client's frame, and reports whether another may follow.
+func skipFrame(r *bufio.Reader) bool {
+	head, err := r.Peek(2)
+	if err != nil {
+		return false
+	}
+	isClose := head[0]&0x0f == wsframe.OpClose
+	header, length := 2+4, uint64(head[1]&0x7f) // the mask's four bytes
+	switch length {
+	case 126:
+		header += 2
+	case 127:
+		header += 8
+	}
+	if head, err = r.Peek(header); err != nil {
+		return false
+	}
+	switch length {
+	case 126:
+		length = uint64(binary.BigEndian.Uint16(head[2:]))
+	case 127:
+		length = binary.BigEndian.Uint64(head[2:])
+	}
+	_, err = io.CopyN(io.Discard, r, int64(header)+int64(min(length, math.MaxInt32)))
+	return err == nil && !isClose
 }
 
 // IsWebSocket reports whether a request asks to become a WebSocket.

@@ -109,3 +109,59 @@ func skipFrame(br *bufio.Reader) (op byte, n int, fin bool, err error) {
 	_, err = io.CopyN(io.Discard, br, int64(n))
 	return head[0] & 0x0f, n, head[0]&0x80 != 0, err
 }
+
+// A halfConn can close its half for writing.
+type halfConn struct{ net.Conn }
+
+func (halfConn) CloseWrite() error { return nil }
+
+// A client that has answered the close frame and waits for the server to close the connection
+// does not wait long; any other has time to read what it was told.
+func TestCloseAfterAnswer_ClientsCloseFrame_EndsTheWait(t *testing.T) {
+	frame := func(op byte, size int) string {
+		b := []byte{0x80 | op}
+		switch {
+		case size < 126:
+			b = append(b, 0x80|byte(size))
+		case size < 1<<16:
+			b = append(b, 0x80|126, byte(size>>8), byte(size))
+		default:
+			b = append(b, 0x80|127, 0, 0, 0, 0, 0, byte(size>>16), byte(size>>8), byte(size))
+		}
+		return string(append(b, make([]byte, 4+size)...))
+	}
+	closing, ping := frame(8, 2), frame(9, 0)
+	for name, c := range map[string]struct {
+		early, sent string
+		waits       bool
+	}{
+		"at once":             {"", closing, false},
+		"without a code":      {"", frame(8, 0), false},
+		"behind a ping":       {"", ping + closing, false},
+		"behind messages":     {"", frame(1, 125) + frame(2, 126) + frame(1, 70_000) + closing, false},
+		"early":               {closing, "", false},
+		"partly early":        {ping + closing[:3], closing[3:], false},
+		"a message in halves": {frame(1, 200)[:5], frame(1, 200)[5:] + closing, false},
+		"none":                {"", "", true},
+		"a ping":              {ping, ping, true},
+		"half of one":         {"", closing[:4], true},
+		"within a message":    {"", frame(1, 300)[:100], true},
+		"an endless message":  {"", "\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff" + closing, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				near, far := net.Pipe()
+				defer far.Close()
+				go io.WriteString(far, c.sent)
+				began := time.Now()
+				opening.CloseAfterAnswer(halfConn{near}, []byte(c.early))
+				if waited := time.Since(began); (waited > 0) != c.waits || waited > opening.CloseTimeout {
+					t.Errorf("it waits for %v", waited)
+				}
+				if _, err := far.Read(make([]byte, 1)); err == nil {
+					t.Error("the connection is open")
+				}
+			})
+		})
+	}
+}
