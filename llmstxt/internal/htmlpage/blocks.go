@@ -353,5 +353,5 @@ func (w *walker) hidden(n *html.Node) bool {
 	if w.hints && forScreenReaders(n.DataAtom, class) {
 		return true
 	}
-	return w.hints && mayBePeripheral(n.DataAtom) && aside(n.DataAtom, role, class, id, hide, aria) && !(role == "tablist" && holdsPanels(n))
+	return awaitsResultsNode(n, class) || w.hints && mayBePeripheral(n.DataAtom) && aside(n.DataAtom, role, class, id, hide, aria) && !(role == "tablist" && holdsPanels(n))
 }

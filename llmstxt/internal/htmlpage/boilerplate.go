@@ -113,7 +113,7 @@ func (s *scanner) container(tag atom.Atom) {
 	s.openAbout(tag, a[1], a[2])
 	class, id := subjectsOf(a[1]), subjectsOf(a[2])
 	s.crumbElement(tag, class, id, a[5], a[7])
-	if s.skipDepth == 0 && (standsAside(tag, role, class, id, a[4], a[6]) && !(role == "tablist" && s.holdsPanels()) || namesDialog(class, id) && s.isDialog(tag, a[1], s.attrs("style")[0])) {
+	if s.skipDepth == 0 && (standsAside(tag, role, class, id, a[4], a[6]) && !(role == "tablist" && s.holdsPanels()) || namesDialog(class, id) && s.isDialog(tag, a[1], s.attrs("style")[0]) || s.awaitsResults(tag, a[1])) {
 		s.skip, s.skipDepth = tag, 1
 		s.nav.setSide(tag == atom.Aside || (class|id)&ofSide != 0)
 		s.categories, s.listedOnce = (class|id)&ofTopics != 0, false

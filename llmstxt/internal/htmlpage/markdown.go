@@ -273,7 +273,7 @@ func (m *marker) hide(tag atom.Atom, closed bool) bool {
 		m.label = a[6]
 	}
 	unseen := a[3] != "" || a[4] == "true" || hiddenStyle(a[5]) || m.hints && forScreenReaders(tag, a[1])
-	if m.service(tag, a[1]) {
+	if m.service(tag, a[1]) || m.awaitsResults(tag, a[1]) {
 		m.skipping(tag, closed)
 		return !closed
 	}

@@ -107,7 +107,7 @@ func tells(tag atom.Atom, class []byte) bool {
 	if tag == atom.A {
 		return isStep(string(class))
 	}
-	if mayServe(tag) && isService(string(class)) {
+	if mayServe(tag) && (isService(string(class)) || namesResults(string(class))) {
 		return true
 	}
 	for _, part := range [...]string{"hidden", "sr-only", "screen-reader", "invisible", "a11y", "assistive", "for-sr", "click-advice"} {
