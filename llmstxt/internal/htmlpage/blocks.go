@@ -246,7 +246,7 @@ func (w *walker) known(n *html.Node) {
 			w.children(n)
 		}
 	case atom.Template:
-		if attr(n, "shadowrootmode") != "" || isContent(attr(n, "slot")) {
+		if showsTemplateNode(n) {
 			w.block(n, "")
 		}
 	case atom.Form:

@@ -138,23 +138,6 @@ func (s *scanner) openMain(tag atom.Atom, body bool) {
 	}
 }
 
-// showsTemplate reports a template whose content is shown: a declarative shadow root, or what a
-// server puts into a component of Vue.
-func (l *lexer) showsTemplate() bool {
-	a := l.attrs("shadowrootmode", "slot")
-	return a[0] != "" || isContent(a[1])
-}
-
-// isContent reports the slot that has all of a page, as Wiki.js names it: <template slot="contents">.
-// Others are what a component shows on demand or once for each row: dialogs, menus, cells.
-func isContent(slot string) bool {
-	switch strings.ToLower(slot) {
-	case "contents", "content", "main", "article", "page":
-		return true
-	}
-	return false
-}
-
 // input notes what a field asks for. What stands at the edge of every page, such as a login in
 // the site's header, is not what this one is for.
 func (s *scanner) input(kind string) {

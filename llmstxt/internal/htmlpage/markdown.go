@@ -193,7 +193,7 @@ func (m *marker) start(tag atom.Atom) {
 			m.skipping(tag, closed)
 		}
 	case atom.Template:
-		if !m.showsTemplate() {
+		if !m.showsTemplate() && !m.slotTitle() {
 			m.skipping(tag, closed)
 		}
 	case atom.Label:

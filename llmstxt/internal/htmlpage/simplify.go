@@ -165,14 +165,14 @@ func (l *lexer) withoutAttributes(out []byte) []byte {
 		if !ok {
 			break
 		}
-		keep := false
-		switch key := l.page[a.name:a.nameEnd]; len(key) {
+		keep, key := false, l.page[a.name:a.nameEnd]
+		switch len(key) {
 		case 2:
 			keep = equalFold(key, "id") && (named || a.value < a.valueEnd && (l.page[a.value] == 'S' || l.page[a.value] == '&'))
 		case 3:
 			keep = equalFold(key, "rel")
 		case 4:
-			keep = equalFold(key, "href") || equalFold(key, "role") || equalFold(key, "type") || l.tag == atom.Template && equalFold(key, "slot")
+			keep = equalFold(key, "href") || equalFold(key, "role") || equalFold(key, "type")
 		case 5:
 			keep = equalFold(key, "style") || equalFold(key, "class") && (named || tells(l.tag, l.page[a.value:a.valueEnd]))
 		case 6:
@@ -182,7 +182,7 @@ func (l *lexer) withoutAttributes(out []byte) []byte {
 		case 14:
 			keep = equalFold(key, "shadowrootmode")
 		}
-		if keep {
+		if keep || l.tag == atom.Template && namesSlot(key) {
 			out = append(append(out, ' '), l.page[a.name:a.end(l.page)]...)
 		}
 	}
