@@ -57,14 +57,16 @@ func TestExcerpt_LinksToNeighbours_AreNoText(t *testing.T) {
 
 // "index.en.html" stands for its folder, "index.Kettle.html" does not.
 func TestSections_FilesThatBeginWithIndex_NameTheirFolder(t *testing.T) {
-	for file, named := range map[string]bool{"index.html": true, "index.en.html": true, "index.pt-br.html": true, "index.Kettle.html": false, "index.boil.html": false} {
+	lang := map[string]string{"index.is.html": "en", "index.of_x.html": "en", "index.job.html": "en-US", "index.EN.html": "en-US", "index.en_GB.html": "en"}
+	for file, named := range map[string]bool{"index.html": true, "index.en.html": true, "index.pt-br.html": true, "index.Kettle.html": false, "index.boil.html": false,
+		"index.job.html": false, "index.map.html": false, "index.is.html": false, "index.of_x.html": false, "index.EN.html": true, "index.en_GB.html": true} {
 		var pages [][3]string
 		for _, p := range []string{"kinds/" + file, "kinds/Pot.html", "kinds/Pan.html", "calls/index.wash.html", "calls/dry.html", "calls/heat.html"} {
 			title := strings.TrimSuffix(p[strings.LastIndexByte(p, '/')+1:], ".html")
 			if p == "kinds/"+file {
 				title = "Sorts of things"
 			}
-			pages = append(pages, [3]string{p, title, "<h1>" + title + "</h1><p>" + title + " is a thing that every good kitchen has in it.</p>"})
+			pages = append(pages, [3]string{p, title, "<meta http-equiv=content-language content=" + lang[file] + "><h1>" + title + "</h1><p>" + title + " is a thing that every good kitchen has in it.</p>"})
 		}
 		s := potSite(t, "<title>Pots</title><h1>Pots</h1><p>Pots of clay hold water and soup.</p>", pages...)
 		want := "Kinds"

@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
@@ -106,6 +107,20 @@ func byFolder(pages []Page, _ map[string]int, prefix string) []string {
 		keys[i] = name
 	}
 	return keys
+}
+
+// isIndex reports the file that stands for its folder: "index.html", "index.en.html" where the page's language
+// is English or unknown. TypeDoc's "index.Kettle.html" and "index.map.html" are a class and a function of the
+// module index.
+func isIndex(file, language string) bool {
+	rest, ok := strings.CutPrefix(file, "index.")
+	lang, _, more := strings.Cut(rest, ".")
+	if !ok || !more {
+		return ok
+	}
+	base := lang[:min(2, len(lang))]
+	return (len(lang) == 2 || len(lang) > 2 && strings.ContainsRune("-_", rune(lang[2]))) && htmlpage.Tag(lang) != "" &&
+		(language == "" || len(language) >= 2 && strings.EqualFold(base, language[:2]))
 }
 
 // byPart takes a contents that names one part, as its appendices, and has those before it under the site's

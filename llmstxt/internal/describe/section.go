@@ -263,7 +263,7 @@ func byPath(pages []Page, index map[string]int, prefix string) []string {
 		if seg == "page" && number(strings.TrimRight(below, "/")) {
 			continue // a further part of a list
 		}
-		if below == "" || isIndex(below) || below == "package-summary.html" {
+		if below == "" || isIndex(below, pages[i].Evidence.Lang) || below == "package-summary.html" {
 			names[seg] = pages[i].Title
 		} else if ofPackage(pages[i].Title, u.Path) {
 			inside[seg] = append(inside[seg], pages[i].Title)

@@ -342,7 +342,7 @@ func urlTitle(raw string) string {
 	}
 	p := strings.TrimSuffix(u.Path, "/")
 	last := path.Base(p)
-	if isIndex(last) {
+	if isIndex(last, "") {
 		last = path.Base(path.Dir(p))
 	}
 	if last == "/" || last == "." || last == "" {
@@ -353,14 +353,6 @@ func urlTitle(raw string) string {
 		return segmentTitle(before) + " " + t // "/page/2"
 	}
 	return cmp.Or(t, u.Host)
-}
-
-// isIndex reports the file that stands for its folder: "index.html", "index.en.html". TypeDoc's
-// "index.Kettle.html" is a class of the module index.
-func isIndex(file string) bool {
-	rest, ok := strings.CutPrefix(file, "index.")
-	lang, _, more := strings.Cut(rest, ".")
-	return ok && (!more || (len(lang) <= 3 || strings.ContainsAny(lang, "-_")) && htmlpage.Tag(lang) != "")
 }
 
 // segmentTitle is "getting_started.html" as a person would write it.
