@@ -2,23 +2,25 @@ package htmlpage
 
 import "golang.org/x/net/html/atom"
 
-// What stands above a page's heading and is a part of its text: code, or a paragraph, in the
-// element that holds the heading. A paragraph right in the body may be the site's.
+// What stands above a page's heading and is a part of its text: a paragraph in the element that
+// holds the heading, or code in an element around that. A paragraph right in the body may be the site's.
 //
 //	<div class=page> <pre>$ brew tea</pre>  <h1>Tea</h1> … </div>    the whole text begins at <pre>
+//	<div class=page> <div><pre>import tea</pre></div> <div><h1>Tea</h1> … </div></div>     and here
 //	<div class=bar> <p>…</p> </div> <div class=page> <h1>Tea</h1>    it begins at <h1>
 
 // lead is the place of such a text; its zero value: none was read.
 type lead struct {
 	found bool
+	code  bool
 	at    int // where it begins
 	least int // of the containers that have been open since
 }
 
 // noteLead notes a text that begins at an offset.
-func (s *scanner) noteLead(at int) {
+func (s *scanner) noteLead(at int, code bool) {
 	if !s.lead.found && s.skipDepth == 0 && s.header == 0 && s.crumbDepth == 0 {
-		s.lead = lead{found: true, at: at, least: s.containers}
+		s.lead = lead{found: true, code: code, at: at, least: s.containers}
 	}
 }
 
@@ -45,7 +47,7 @@ func (s *scanner) closeContainer(tag atom.Atom) {
 func (s *scanner) takeLead() int {
 	l := s.lead
 	s.lead = lead{}
-	if !l.found || l.least < s.containers {
+	if !l.found || l.least < s.containers && !(l.code && l.least > 0) {
 		return -1 // it stands beside what holds the heading
 	}
 	return l.at

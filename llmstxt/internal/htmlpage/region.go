@@ -308,7 +308,7 @@ func (s *scanner) closeParagraph() {
 		s.firstPara, s.firstSaid = s.paraAt, s.paraProse
 	}
 	if s.paraAt >= 0 && s.paraProse >= leastParagraph && !s.bare && s.containers > 0 {
-		s.noteLead(s.paraAt)
+		s.noteLead(s.paraAt, false)
 	}
 	s.paraAt, s.paraProse = -1, 0
 }

@@ -187,7 +187,7 @@ func (s *scanner) textTag(selfClosing bool) {
 	case atom.Pre, atom.Textarea:
 		if !selfClosing {
 			s.pre++
-			s.noteLead(s.lexer.start)
+			s.noteLead(s.lexer.start, true)
 			s.Code = s.Code || s.tag == atom.Pre && s.skipDepth == 0
 		}
 	case atom.P:
