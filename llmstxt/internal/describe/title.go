@@ -34,6 +34,7 @@ func setTitles(pages []Page) affixes {
 	a := findAffixes(raw)
 	count, own := map[string]int{}, ownHeadings(pages)
 	setAside(pages, own, a)
+	setWholesAside(pages, own)
 	headings := map[string]int{}
 	for _, h := range own {
 		headings[h]++
