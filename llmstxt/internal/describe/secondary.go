@@ -97,10 +97,12 @@ func isSource(p *Page, path string) bool {
 }
 
 // isListing reports a page whose address and title are the name of a program's file, such as
-// "lib_kettle.js.html" of "lib/kettle.js", and that shows it and says nothing.
+// "lib_kettle.js.html" or "file/lib/kettle.js.html" of "lib/kettle.js", and that shows it and says nothing.
 func isListing(p *Page, address string) bool {
-	name, ok := strings.CutSuffix(path.Base(address), ".html")
-	if !ok || !programs[strings.TrimPrefix(path.Ext(name), ".")] || !p.Evidence.Code || !strings.EqualFold(name, strings.NewReplacer("/", "_", "\\", "_").Replace(p.Title)) {
+	address, ok := strings.CutSuffix(address, ".html")
+	name, title := path.Base(address), strings.ReplaceAll(p.Title, "\\", "/")
+	if !ok || !programs[strings.TrimPrefix(path.Ext(name), ".")] || !p.Evidence.Code ||
+		!strings.EqualFold(name, strings.ReplaceAll(title, "/", "_")) && !strings.HasSuffix(strings.ToLower(address), "/"+strings.ToLower(title)) {
 		return false
 	}
 	return !slices.ContainsFunc(p.Evidence.Blocks, isProse)

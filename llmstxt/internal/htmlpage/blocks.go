@@ -347,7 +347,7 @@ func (w *walker) hidden(n *html.Node) bool {
 	if streamed(id) {
 		return false
 	}
-	if hide != "" || aria == "true" || role == "navigation" || role == "search" {
+	if hide != "" || aria == "true" || role == "navigation" || role == "search" || n.DataAtom == atom.Footer && role == "" {
 		return true
 	}
 	if w.hints && forScreenReaders(n.DataAtom, class) {
