@@ -54,9 +54,10 @@ func (s *scanner) takeLead() int {
 }
 
 // openAbout notes an element around what a page says of its subject above all headings, whose start tag was
-// just read: RDoc's <div id="description">, which may hold a short sentence or code alone.
+// just read: RDoc's <div id="description">, which may hold a short sentence or code alone, and what opens the
+// first page of a site, as Rspress's <div class="rp-home-hero">.
 func (s *scanner) openAbout(tag atom.Atom, class, id string) {
-	if s.aboutAt == 0 && (tag == atom.Div || tag == atom.Section) && len(s.marks) == 0 && s.heading == 0 && s.skipDepth == 0 && s.header == 0 && (isAbout(class) || isAbout(id)) {
+	if s.aboutAt == 0 && (tag == atom.Div || tag == atom.Section) && len(s.marks) == 0 && s.heading == 0 && s.skipDepth == 0 && s.header == 0 && (isAbout(class) || isAbout(id) || hasWord(class, "hero", "jumbotron")) {
 		s.aboutAt = s.lexer.start
 	}
 }

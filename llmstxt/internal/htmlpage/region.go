@@ -46,7 +46,7 @@ func (s *scanner) region(size, need int) {
 	if start > 0 && start != s.mainAt && start != s.headlineEnd {
 		start = s.entryOf(start)
 	}
-	if s.aboutAt > 0 && !sure {
+	if s.aboutAt > 0 && !sure && start != s.mainAt {
 		start = min(start, s.aboutAt)
 	}
 	s.wholeFrom, s.wholeEnd = start, max(start, end)
