@@ -211,20 +211,8 @@ func (c *crawler) adopt(r *result) {
 		}
 	}
 	r.alike = t.identities()
-	own := r.evidence
 	r.evidence.Twin = address
-	if t.api {
-		own.Title = "" // that of the program which shows it
-	}
-	r.evidence.Blocks, r.evidence.Anchors = t.evidence.Blocks, t.evidence.Anchors
-	if own.Title == "" {
-		r.evidence.Title = t.evidence.Title
-	}
-	if own.Description == "" {
-		r.evidence.Description = t.evidence.Description
-	}
-	r.said, r.generic = t.said, ""
-	r.whole = t.whole
+	r.takeWords(t)
 	have := make(map[string]bool, len(r.links))
 	for _, l := range r.links {
 		have[l] = true

@@ -170,15 +170,15 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte,
 	if to, err := c.leadsOn(r, p, text, p.Bare && reloads || p.Reloads); to != nil || err != nil {
 		return to, err
 	}
-	sent, why := text, p.NeedsBrowser()
-	if why != "" {
+	sent, why, held := text, p.NeedsBrowser(), heldAPI(p, text)
+	if why != "" && held == nil {
 		if p, text, err = c.showInBrowser(ctx, a, r, p, text, why); err != nil {
 			return nil, err
 		}
 	}
 	r.page = p
 	p.Sitemap = cmp.Or(p.Sitemap, httphead.Link(a.resp.Header, "sitemap", ""))
-	if r.twinURL = r.twinLink(a.resp.Header, p); r.twinURL == nil && why != "" {
+	if r.twinURL = r.twinLink(a.resp.Header, p); r.twinURL == nil && why != "" && held == nil {
 		r.findAPI(baseOf(r.final, p), sent)
 	}
 	noIndex, noFollow := p.Robots(robots.ProductToken(c.UserAgent))
@@ -188,13 +188,18 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte,
 		p.Links, r.neighbours = nil, nil
 	}
 	c.takeEvidence(r, p, r.language(a.resp.Header, p))
-	if p.Short != "" {
+	if p.Short != "" && held == nil {
 		r.noteSoft404Signs(p.Short+"\n"+p.Title, r.evidence.Blocks)
 	}
 	if why := notAPage(r, p, text); why != nil {
 		return nil, why
 	}
-	if err := c.wholeHTML(ctx, r, p, a.charset); err != nil {
+	if held != nil {
+		err = c.takeHeld(ctx, r, a.resp.Header, held)
+	} else {
+		err = c.wholeHTML(ctx, r, p, a.charset)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if c.scope.Host != "" {

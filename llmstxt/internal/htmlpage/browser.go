@@ -44,3 +44,6 @@ func (p *Page) NeedsBrowser() string {
 	return fmt.Sprintf("score %d: %d bytes of text, %d scripts, empty root %t, asks for JavaScript %t",
 		score, p.words, p.scripts, p.rootEmpty || bare, p.noscriptPlea)
 }
+
+// Words is how many bytes of text the page has outside of links and scripts.
+func (p *Page) Words() int { return p.words }

@@ -67,6 +67,18 @@ func Script(page []byte) string {
 	return last
 }
 
+// showing are the calls with which a page has a program show the description that it holds: of Redoc, Swagger UI,
+// Scalar, Stoplight and RapiDoc.
+var showing = regexp.MustCompile(`\b__redoc_(?:definition|state)\s*=|\bRedoc\.init\(|\bSwaggerUIBundle\(|\bcreateApiReference\(|\bid\s*=\s*["']api-reference["']|\.apiDescriptionDocument\s*=|\.loadSpec\(`)
+
+// HeldByPage is the description that a page holds for a program to show, in JSON; nil if it holds none.
+func HeldByPage(page []byte) []byte {
+	if !bytes.Contains(page, []byte(`"openapi"`)) && !bytes.Contains(page, []byte(`"swagger"`)) || !showing.Match(page) {
+		return nil
+	}
+	return Held(page)
+}
+
 var held = regexp.MustCompile(`\{\s*"(?:openapi"\s*:\s*"3|swagger"\s*:\s*"2)`)
 
 // Held is the description that a script holds, in JSON; nil if it holds none.
