@@ -17,7 +17,7 @@ import (
 func (d *describer) description(p *Page) string {
 	for _, said := range descriptions(p.Evidence) {
 		desc := withoutMarks(said)
-		if strings.HasPrefix(desc, "API documentation for the Rust ") || d.descs[said] > 1 || !worth(desc) || labelled(desc) || d.forms[form(said, p)] >= formsOfAGenerator || broken(desc, p.Evidence.Blocks) || runsOn(desc, p.Evidence.Blocks) ||
+		if strings.HasPrefix(desc, "API documentation for the Rust ") || d.descs[said] > 1 || !worth(desc) || labelled(desc) || d.forms[form(said, p)] >= formsOfAGenerator || broken(desc, p.Evidence.Blocks) || runsOn(desc, p.Evidence.Blocks) || spansHeadings(desc, p.Evidence.Blocks) ||
 			all(plain.Sentences(desc), func(s string) bool { return d.isCourtesy(p, strings.TrimSpace(s)) }) {
 			continue
 		}
@@ -204,6 +204,27 @@ func runsOn(desc string, blocks []htmlpage.Block) bool {
 				return true
 			}
 			begun = true
+		}
+	}
+	return false
+}
+
+// spansHeadings reports the page's own text that a machine has taken in one line with its headings: the first of
+// its blocks, a heading behind one of them, and what follows that: "Changes 2.1 Faster boiling 2.0 New lids".
+func spansHeadings(desc string, blocks []htmlpage.Block) bool {
+	for i := range blocks[:min(len(blocks), maxBefore)] {
+		rest := desc
+		for j, b := range blocks[i:] {
+			after, ok := strings.CutPrefix(rest, b.Text)
+			if !ok || b.Text == "" {
+				break
+			}
+			if rest = strings.TrimLeft(after, " "); rest == "" {
+				break
+			}
+			if j > 0 && b.Kind == htmlpage.Heading {
+				return true
+			}
 		}
 	}
 	return false
