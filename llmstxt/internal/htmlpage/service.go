@@ -12,9 +12,9 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
-// What a site says below each page of the page and asks of its readers: who has written it, when
-// it was changed, where to edit it, whether it helped, what comes next. Its class names say so, or
-// a question that two or more controls answer:
+// What a site says beside each page of the page and asks of its readers: who has written it, when
+// it was changed, where to edit it, whether it helped, in which language it shows code. Its class
+// names say so, or a question that two or more controls answer:
 //
 //	<div class="page-last-updated">Updated <time>3 May</time></div>
 //	<p>Was this page helpful?</p> <button>Yes</button> <button>No</button>
@@ -54,13 +54,15 @@ func notPrinted(name string) bool {
 // servicePairs are words of a name of which the second, at the end of the name or before a word
 // of serviceEnds, makes it one of these.
 var servicePairs = map[string][]string{
-	"last":    {"updated", "modified", "update", "edited"},
-	"edit":    {"link", "button", "btn", "page", "meta", "info"},
-	"page":    {"edit", "votes", "vote", "reactions", "rating", "helpful"},
-	"git":     {"meta", "info"},
-	"article": {"votes", "vote", "reactions", "rating", "helpful"},
-	"docs":    {"votes", "vote", "reactions", "rating", "helpful"},
-	"doc":     {"votes", "vote", "reactions", "rating", "helpful"},
+	"last":     {"updated", "modified", "update", "edited"},
+	"edit":     {"link", "button", "btn", "page", "meta", "info"},
+	"page":     {"edit", "votes", "vote", "reactions", "rating", "helpful"},
+	"git":      {"meta", "info"},
+	"article":  {"votes", "vote", "reactions", "rating", "helpful"},
+	"docs":     {"votes", "vote", "reactions", "rating", "helpful"},
+	"doc":      {"votes", "vote", "reactions", "rating", "helpful"},
+	"language": {"selector", "switcher"},
+	"lang":     {"selector", "switcher"}, // of the code that is shown
 }
 
 var serviceEnds = plain.Set(`wrapper container box block row text label date time count controls question this page link`)

@@ -20,6 +20,8 @@ func TestService_OfAPage_IsLeftOut(t *testing.T) {
 		"a heading":  `<h4>War diese Seite hilfreich?</h4><label><input type=radio name=a> Ja</label> <label><input type=radio name=a> Nein</label>`,
 		"not paper":  `<div class="d-print-none"><a href=/e>Edit</a></div><p class="x:print:hidden">Question? <a href=/q>Give us feedback →</a></p>`,
 		"a section":  `<section class="article-rating"><h2>Was this article useful?</h2><p>Tell us what we can do better.</p><button>Yes</button></section>`,
+		"Slate":      `<div class="lang-selector"><a data-language-name=shell>Shell</a> <a data-language-name=go>Go</a></div>`,
+		"languages":  `<ul class="page-language-switcher"><li><a href="#" data-lang=ruby>ruby</a><li><a href="#" data-lang=go>go</a></ul>`,
 		"Japanese":   `<div><span>このページは役に立ちましたか？</span><button>はい</button><button>いいえ</button></div>`,
 		"French":     `<p><strong>Cette page vous a-t-elle été utile&nbsp;?</strong></p><button>Oui</button><button>Non</button>`,
 	} {
@@ -43,6 +45,7 @@ func TestService_WhatAPageIsAbout_IsKept(t *testing.T) {
 	for _, page := range []string{
 		"<h1>Feedback</h1><p>Ask at the end of a page.</p><div class=demo><p>Was this page helpful?</p><button>Yes</button></div><h2>Answers</h2><p>They come by mail.</p>",
 		"<h1>Surveys</h1><p>Was this page helpful?</p><p>So asks each page.</p>",
+		"<h1>Languages</h1><div class=language-selector-api><p>It has a language.</p></div><section id=lang-selector><p>It has two.</p></section><p class=lang-selector>A selector of languages is a list.</p>",
 		"<h1>Surveys</h1><p>Put one question. Do you like tea?</p><button>Yes</button>",
 		"<h1>Feedback</h1><p>Ask whether it is useful?</p><button>Try</button><p>" + strings.Repeat("Then read what they say. ", 20) + "</p>",
 		"<h1>Editing</h1><div class=edit-page-example><p>Press Edit this page.</p></div><section class=last-updated-plugin><p>The plugin has a date.</p></section>",
