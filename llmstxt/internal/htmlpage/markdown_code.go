@@ -203,10 +203,10 @@ func (l *lexer) ownLanguage() string {
 	return cmp.Or(lang, bareLanguage(a[0]))
 }
 
-// bareLanguage is the class name that is a language.
+// bareLanguage is the class name that is a language, or names the tab of one, as in Slate: "tab-ruby".
 func bareLanguage(class string) string {
 	for w := range strings.FieldsSeq(class) {
-		if languages[w] {
+		if w = strings.TrimPrefix(w, "tab-"); languages[w] {
 			return w
 		}
 	}
