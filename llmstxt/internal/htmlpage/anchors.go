@@ -15,7 +15,9 @@ import (
 
 func (w *walker) anchor(n *html.Node) {
 	if attr(n, "href") == "" {
-		w.children(n) // a place, not a link
+		if !isArrow(plain.OneLine(nodeText(n))) {
+			w.children(n) // a place, not a link
+		}
 		return
 	}
 	t := plain.OneLine(nodeText(n))

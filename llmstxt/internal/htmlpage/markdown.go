@@ -213,7 +213,7 @@ func (m *marker) start(tag atom.Atom) {
 		m.spill()
 	case atom.A:
 		switch a := m.attrs("href", "class", "role"); {
-		case m.hints && !m.pre && (len(m.line) == 0 && isStep(a[1]) || m.offersSource(a[0])):
+		case m.hints && !m.pre && (len(m.line) == 0 && isStep(a[1]) || m.offersSource(a[0]) || m.isArrow(a[0])):
 			m.skipping(tag, closed)
 		case !m.leadsWithin(a[0]) || closed || !m.innerLink(a[1], a[2]):
 			m.partLinks()

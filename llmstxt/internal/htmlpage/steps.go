@@ -45,6 +45,25 @@ func isPager(line []byte) bool {
 // foldings are words for a link that shows or hides a part of the page.
 var foldings = plain.Set("collapse collapseall expand expandall showall hideall toggle")
 
+// isArrow reports the text of an anchor without an address that is the arrow with which a script opens
+// what stands below: <a class="caret-right">▸</a> of documentation.js.
+func isArrow(text string) bool {
+	switch text {
+	case "▸", "▹", "►", "▻", "▶", "▷", "▾", "▿", "▼", "▽", "▴", "▲", "❯", "⌄", "⌃":
+		return true
+	}
+	return false
+}
+
+// isArrow reports the same of an anchor whose start tag was just read.
+func (l *lexer) isArrow(href string) bool {
+	if href != "" {
+		return false
+	}
+	text, _, end := l.linkText()
+	return end > 0 && isArrow(text)
+}
+
 // unfolds reports a link, whose start tag was just read, that does nothing but that: it stands
 // behind the words of a heading, or has a block's end to itself. It ends at end.
 func (m *marker) unfolds(class, text string, end int) bool {

@@ -35,6 +35,25 @@ func TestMarkdown_PagerInText_IsLeftOut(t *testing.T) {
 	}
 }
 
+// An anchor that leads nowhere and is an arrow opens what stands below it; other arrows are text.
+func TestMarkdown_ArrowThatUnfolds_IsLeftOut(t *testing.T) {
+	for _, arrow := range []string{"<a class='icon caret-right'>▸</a>", "<a>\n▼ </a>", "<a tabindex=0><span>&#9654;</span></a>"} {
+		page := "<title>x</title><main><h1>Pots</h1><div><div>" + arrow + "<span>boil()</span></div></div><p>Boils the water in a pot.</p></main>"
+		if got := markdown(t, page); got != "# Pots\n\nboil()\n\nBoils the water in a pot.\n" {
+			t.Errorf("%s: %q", arrow, got)
+		}
+		blocks, _ := parse(t, page).Blocks("x")
+		if got := texts(blocks); got[1] != "boil()" {
+			t.Errorf("%s: %q", arrow, got)
+		}
+	}
+	for _, text := range []string{"<a href=up>▲</a>", "<a name=x>▸ boil()</a>", "<b>▶</b>", "▾"} {
+		if got := markdown(t, "<title>x</title><main><p>Press "+text+" now.</p></main>"); !strings.ContainsAny(got, "▲▸▶▾") {
+			t.Errorf("%s: %q", text, got)
+		}
+	}
+}
+
 // YARD has "collapse" in its headings and "show all" behind what a class inherits.
 func TestMarkdown_LinkThatUnfolds_IsLeftOut(t *testing.T) {
 	wantMarkdown(t, map[string]string{
