@@ -48,6 +48,7 @@ type parameter struct {
 	Name, In, Description, Type string
 	Required                    bool
 	Schema                      schema
+	Enum                        json.RawMessage // of Swagger 2
 }
 
 type body struct {
@@ -73,7 +74,7 @@ type schema struct {
 	Description       string
 	Required          any // names, but in old descriptions also a boolean
 	Properties, Items json.RawMessage
-	AllOf             json.RawMessage
+	AllOf, Enum       json.RawMessage
 }
 
 const maxInner = 4 // levels of schemas in each other that are read
@@ -104,6 +105,35 @@ func (s *schema) kindTo(levels int) string {
 	return ""
 }
 
+// values are those that alone are allowed, of the schema or of the items of its list: "one of `open`, `closed`".
+func (s *schema) values() string {
+	var items schema
+	if len(s.Enum) == 0 && read(s.Items, &items) {
+		return oneOf(items.Enum)
+	}
+	return oneOf(s.Enum)
+}
+
+// oneOf is a list of values in words; "" of none.
+func oneOf(list json.RawMessage) string {
+	var all []json.RawMessage
+	read(list, &all)
+	var words []string
+	for _, value := range all {
+		var text string
+		if json.Unmarshal(value, &text) != nil {
+			text = string(value) // a number, as it is written
+		}
+		if text != "" {
+			words = append(words, code(text))
+		}
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return "one of " + strings.Join(words, ", ")
+}
+
 // fields are the properties as items of a list, those of an object in another behind its name.
 func (s *schema) fields() []string { return s.fieldsTo(maxInner, "") }
 
@@ -116,7 +146,7 @@ func (s *schema) fieldsTo(levels int, in string) []string {
 	var all ordered[schema]
 	read(s.Properties, &all)
 	for _, f := range all {
-		out = append(out, entry(in+f.key, f.value.Description, f.value.kind(), required(slices.Contains(names, any(f.key)))))
+		out = append(out, entry(in+f.key, f.value.Description, f.value.kind(), f.value.values(), required(slices.Contains(names, any(f.key)))))
 		out = append(out, f.value.fieldsTo(levels-1, in+f.key+".")...)
 	}
 	var items schema

@@ -90,7 +90,7 @@ func (w *writer) call(c call) {
 		for _, of := range [][]parameter{c.common, c.Parameters} {
 			for _, p := range of {
 				p = named(p, p.Ref, w.parameters)
-				item(entry(p.Name, p.Description, cmp.Or(p.Schema.kind(), plain.OneLine(p.Type)), p.In, required(p.Required)))
+				item(entry(p.Name, p.Description, cmp.Or(p.Schema.kind(), plain.OneLine(p.Type)), cmp.Or(p.Schema.values(), oneOf(p.Enum)), p.In, required(p.Required)))
 			}
 		}
 	})
@@ -123,8 +123,8 @@ func (w *writer) schemas() {
 	begun := false
 	for _, of := range []ordered[schema]{w.Components.Schemas, w.Definitions} {
 		for _, s := range of {
-			fields := s.value.fields()
-			if w.full() || len(fields) == 0 && s.value.Description == "" {
+			fields, values := s.value.fields(), s.value.values()
+			if w.full() || len(fields) == 0 && s.value.Description == "" && values == "" {
 				continue
 			}
 			if !begun {
@@ -133,6 +133,9 @@ func (w *writer) schemas() {
 			}
 			w.heading("###", s.key)
 			w.words(s.value.Description)
+			if values != "" {
+				w.words(strings.ToUpper(values[:1]) + values[1:] + ".")
+			}
 			w.list("", func(item func(string)) {
 				for _, f := range fields {
 					item(f)
