@@ -222,12 +222,17 @@ func spansHeadings(desc string, blocks []htmlpage.Block) bool {
 			if rest = strings.TrimLeft(after, " "); rest == "" {
 				break
 			}
-			if j > 0 && b.Kind == htmlpage.Heading {
+			if j > 0 && b.Kind == htmlpage.Heading && i+j+1 < len(blocks) && goesOn(rest, blocks[i+j+1]) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// goesOn reports a text that begins as a block does, or is the beginning of it. What code says is not kept.
+func goesOn(text string, b htmlpage.Block) bool {
+	return b.Kind == htmlpage.Omitted || b.Text != "" && (strings.HasPrefix(text, b.Text) || strings.HasPrefix(b.Text, text))
 }
 
 // maxBefore is how many blocks may stand before the paragraph with which a description begins.
