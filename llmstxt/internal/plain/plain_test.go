@@ -111,6 +111,18 @@ func TestSentences_AbbreviationBehindASign_EndsNone(t *testing.T) {
 	}
 }
 
+// What goes on in lower case goes on with the sentence, behind a name with a sign too.
+func TestSentences_SignBeforeALowerLetter_EndsNone(t *testing.T) {
+	for _, sign := range []string{"!", "?", ".", `!"`, "?)", "!”"} {
+		for begin, want := range map[string]int{"is": 1, "(is": 1, "“is": 1, "is.": 1, "It": 2, "Ist": 2, "Éa": 2} {
+			text := "This is Yahoo" + sign + " "
+			if got := plain.Sentences(text + begin + " a name"); len(got) != want || want == 2 && got[0] != text {
+				t.Errorf("%s %s: %q", sign, begin, got)
+			}
+		}
+	}
+}
+
 // CommonMark, section 2.5, in the lengths that names and numbers have.
 func TestIsEntity_AnyText_AsTheExpressionSays(t *testing.T) {
 	entity := regexp.MustCompile(`^&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,40});`)

@@ -49,11 +49,12 @@ func endsSentence(piece, next string) bool {
 		return strings.ContainsRune("。！？｡", r) || wideCloser(r)
 	}
 	p = strings.TrimRight(p, `)]"'”’»`)
+	// A name such as "Yahoo!", or what somebody says, goes on in lower case.
+	if r, _ := utf8.DecodeRuneInString(strings.TrimLeft(next, `([{"'“‘«`)); unicode.IsLower(r) && p != "" && strings.IndexByte(".!?", p[len(p)-1]) >= 0 {
+		return false
+	}
 	if !strings.HasSuffix(p, ".") {
 		return true
-	}
-	if r, _ := utf8.DecodeRuneInString(strings.TrimLeft(next, `([{"'“‘«`)); unicode.IsLower(r) {
-		return false
 	}
 	word := p[:len(p)-1]
 	if i := strings.LastIndexFunc(word, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`([{"'“‘«/`, r) }); i >= 0 {
