@@ -14,7 +14,7 @@ import (
 // another order. There are as many of them as there are pages.
 
 // IsListing reports the address of a listing of Javadoc, Doxygen, Sphinx, rustdoc, Haddock,
-// JSDoc, Epydoc, gtk-doc or YARD, or that of a post of a forum, which is on the page of its thread.
+// JSDoc, Epydoc, gtk-doc, ocamldoc or YARD, or that of a post of a forum, which is on the page of its thread.
 func IsListing(u *url.URL) bool {
 	p := u.EscapedPath()
 	if isPost(u.RawQuery, p) {
@@ -69,9 +69,10 @@ var listings = plain.Set(`package-use.html package-tree.html package-frame.html 
 
 var (
 	// listingName is one of a part of an index, of the members of a class, or of a source. Doxygen
-	// writes "_8" for the point in the name of a source, or numbers all of its files.
+	// writes "_8" for the point in the name of a source, or numbers all of its files. Ocamldoc's
+	// "type_Kettle.html" is the signature of a module, in code alone.
 	listingName = regexp.MustCompile(`^(?:(?:[\w.-]+_8\w+|a\d{5})_source\.html|(?:(?:class|struct|union|interface|protocol|category|exception|service|singleton)[\w-]+|a\d{5})-members\.html|(?:functions|globals|namespacemembers)_(?:(?:func|vars|type|enum|eval|defs|prop|rela|evnt)_)?(?:[a-z]|~|0x7e)\.html|dir_[0-9a-f]{32}\.html|` +
-		`(?:genindex|doc-index|api-index|identifier-index)-[\w%.-]+\.html|[\w.-]+-pysrc\.html|\w+_[\w.-]*\.[cm]?[jt]sx?\.html)$`)
+		`(?:genindex|doc-index|api-index|identifier-index)-[\w%.-]+\.html|[\w.-]+-pysrc\.html|type_[A-Z][\w.']*\.html|index_(?:types|extensions|exceptions|values|attributes|methods|classes|class_types|modules|module_types)\.html|\w+_[\w.-]*\.[cm]?[jt]sx?\.html)$`)
 	// sourceName is one of a source below a folder of sources, moduleName that of a module of Haskell.
 	sourceName = regexp.MustCompile(`\.(?:rs|hs|py|java|kt|scala|go|c|h|cc|cpp|hpp|rb|js|ts)\.html$`)
 	moduleName = regexp.MustCompile(`^[A-Z]\w*(?:[.-][A-Z]\w*)+\.html$`)

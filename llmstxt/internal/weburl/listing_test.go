@@ -10,6 +10,7 @@ func TestIsListing_NamesOfPages_AreNone(t *testing.T) {
 		"/tea.pot-pysrc.html": true, "/lib_pot.js.html": true, "/api-index-full.html": true, "/com/tea/package-frame.html": true,
 		"/api/org/tea/Pot.html": false, "/api/org/tea/package-summary.html": false, "/functions.html": false, "/globals.html": false, "/functions_io.html": false, "/next.js.html": false,
 		"/src/Introduction.html": false, "/source/start.html": false, "/open_source.htm": false, "/members.html": false, "/index-a": false, "/modules/tea": false, "/": false, "/hierarchy.html": false,
+		"/api/type_Tea.html": true, "/api/type_Tea.Pot_lid.html": true, "/index_values.html": true, "/api/index_module_types.html": true, "/type_tea.html": false, "/types.html": false, "/api/type_of_tea.html": false, "/index_teas.html": false,
 		"/src/": false, "/guide/package-use": false,
 		"/d1/d2f/pot_8tcc_source.html": true, "/a00042_source.html": true, "/a00042-members.html": true, "/structtea__pot-members.html": true, "/protocolTea-p-members.html": true, "/source/tea/pot.py.html": true,
 		"/viewtopic.php?p=12": true, "/board/viewtopic.php?f=2&t=3&p=12": true, "/showthread.php?p=12": true, "/showthread.php?tid=5&pid=12": true, "/showpost.php?p=12": true, "/index.php?topic=5.msg12": true, "/threads/tea.5/post-12": true, "/t/tea/5/12": true,
