@@ -18,7 +18,7 @@ import (
 // unseenClasses are what frameworks call texts for screen readers alone.
 var unseenClasses = map[string]bool{"sr-only": true, "visually-hidden": true, "visuallyhidden": true, "screen-reader-text": true, "screen-reader-only": true,
 	"visibility-hidden": true, "govuk-visually-hidden": true, "u-visually-hidden": true, "element-invisible": true, "a11y": true, "assistive": true, "show-for-sr": true,
-	"method-click-advice": true} // RDoc's "click to toggle source", which is seen below a pointer
+	"method-click-advice": true, "CToolTip": true} // RDoc's "click to toggle source" and Natural Docs' texts of links, which are seen below a pointer
 
 // forScreenReaders reports an element that is there for those who hear a page. A heading of
 // the first level names the page to all.
@@ -110,7 +110,7 @@ func tells(tag atom.Atom, class []byte) bool {
 	if mayServe(tag) && (isService(string(class)) || namesResults(string(class))) {
 		return true
 	}
-	for _, part := range [...]string{"hidden", "sr-only", "screen-reader", "invisible", "a11y", "assistive", "for-sr", "click-advice"} {
+	for _, part := range [...]string{"hidden", "sr-only", "screen-reader", "invisible", "a11y", "assistive", "for-sr", "click-advice", "CToolTip"} {
 		if bytes.Contains(class, []byte(part)) {
 			return forScreenReaders(tag, string(class))
 		}
