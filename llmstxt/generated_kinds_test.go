@@ -71,7 +71,7 @@ func TestSecondary_ListsOfNamesAndSources_AreOptional(t *testing.T) {
 			t.Errorf("%s: secondary %t", path, p.Secondary)
 		}
 	}
-	if p := pageAt(t, s, "src/Lid.html"); p.Title != "Lid" {
+	if p := pageAt(t, s, "src/Lid.html"); p.Title != "Lid (src)" {
 		t.Errorf("the source is called %q", p.Title)
 	}
 	if p := pageAt(t, s, "Verbs-Index.html"); strings.HasPrefix(p.Note, "B;") || !strings.Contains(p.Note, "cover") {
@@ -110,8 +110,40 @@ func TestTitle_GeneratorsOwn_IsTheNameInMostTitles(t *testing.T) {
 	if s.Title != "Pot" || strings.Contains(s.Summary, "RDoc") || !strings.HasPrefix(s.Summary, "Pot: ") {
 		t.Errorf("%q: %q", s.Title, s.Summary)
 	}
+	two := potSite(t, home, pages[0], pages[1], [3]string{"Array.html", "class Array - RDoc Documentation", "<h1>class Array</h1><p>An array of pots can be sorted by size.</p>"})
+	if two.Title != "Pot" {
+		t.Errorf("of two in three: %q", two.Title)
+	}
 	few := potSite(t, home, pages[0], [3]string{"Array.html", "class Array - RDoc Documentation", "<h1>class Array</h1><p>An array of pots can be sorted by size.</p>"})
 	if few.Title != "RDoc Documentation" {
 		t.Errorf("%q", few.Title)
+	}
+}
+
+// A site whose base page has neither title nor heading has the name that its modules' names begin with.
+func TestTitle_BasePageWithoutTitle_IsTheNameOfItsModules(t *testing.T) {
+	module := func(name string) [3]string {
+		return [3]string{name + ".html", name, "<h1>Module " + name + "</h1><p>Here is what " + name + " does with clay.</p>"}
+	}
+	for want, names := range map[string][]string{
+		"Kettle":       {"Kettle", "Kettle.Lid", "Kettle_rim", "Kettle2.Spout", "Array"},
+		"Pot":          {"Pot.Lid", "Pot.Rim", "Pot_handle", "PotLid"},
+		"org.acme.tea": {"org.acme.tea.pots", "org.acme.tea.lids", "org.acme.tea"},
+		"docs.test":    {"Bowl", "Cup", "Jug", "Mug"},
+	} {
+		var pages [][3]string
+		for _, name := range names {
+			pages = append(pages, module(name))
+		}
+		if s := potSite(t, "", pages...); s.Title != want {
+			t.Errorf("%v: %q, want %q", names, s.Title, want)
+		}
+	}
+	var most [][3]string
+	for i := range 20 {
+		most = append(most, module("com.acme."+word(i)))
+	}
+	if s := potSite(t, "<title>Overview</title>", append(most, module("apple.sample"))...); s.Title != "com.acme" {
+		t.Errorf("beside another package: %q", s.Title)
 	}
 }

@@ -26,6 +26,7 @@ type Page struct {
 	Secondary bool   // licences, changes, indexes
 	Place     int    // in its section, as its navigation has it
 
+	shared   string // its title, if others have that too and something was added; else ""
 	about    []bool // of its blocks, those about other pages; nil: none
 	whole    string // the group that its Section is split off from, or the same
 	outlined bool   // the excerpt is a note made from headings or links

@@ -1,6 +1,7 @@
 package describe
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -36,7 +37,7 @@ func (d *describer) outline(p *Page, limit int) string {
 		n.addBlocks(htmlpage.Heading)
 	}
 	if len(n.list) == 0 {
-		return plain.Cut(strings.TrimRight(p.Title, ".")+".", limit)
+		return plain.Cut(strings.TrimRight(cmp.Or(p.shared, p.Title), ".")+".", limit)
 	}
 	return inALine(n.list, limit)
 }

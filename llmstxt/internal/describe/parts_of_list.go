@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
 // Parts of a list that a generator titles all alike. What their addresses add to that of the
@@ -50,11 +52,59 @@ func tellApart(pages []Page) {
 				continue
 			}
 			if count[title] == 0 {
+				count[pages[j].Title]--
 				count[title]++
 				pages[j].Title = title
 			}
 		}
+		for _, j := range same {
+			nameFolder(&pages[j], count)
+		}
+		title := pages[i].Title
+		if count[title] < 2 {
+			continue
+		}
+		for _, j := range same {
+			if pages[j].Title == title {
+				nameInFull(&pages[j], pages[0].Title, count)
+			}
+		}
 	}
+}
+
+// nameInFull takes the name in full that the page's own title has behind the site's name, in place of the end of it:
+// "scala.Array" of "Array - Scala Library - scala.Array".
+func nameInFull(p *Page, site string, count map[string]int) {
+	before := strings.Index(p.Evidence.Title, site)
+	if len(site) < leastSite || before < 0 {
+		return
+	}
+	full := strings.TrimLeftFunc(p.Evidence.Title[before+len(site):], notWord)
+	if rest, ok := strings.CutSuffix(full, p.Title); ok && rest != "" && !strings.ContainsAny(full, " ") && count[full] == 0 && utf8.RuneCountInString(full) <= MaxTitle {
+		count[p.Title]--
+		count[full]++
+		p.Title = full
+	}
+}
+
+// nameFolder adds the folder to a title that only the address gave a page, such as the source of a module, while
+// count has it for another page too: "Kettle.Lid (src)".
+func nameFolder(p *Page, count map[string]int) {
+	if count[p.Title] < 2 || p.Title != urlTitle(p.URL) || plain.Key(p.Evidence.Title) == plain.Key(p.Title) || plain.Key(heading(p.Evidence)) == plain.Key(p.Title) {
+		return
+	}
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		return
+	}
+	folder := path.Base(path.Dir(strings.TrimSuffix(u.Path, "/")))
+	title := p.Title + " (" + folder + ")"
+	if folder == "/" || folder == "." || len(folder) > maxPartName || !utf8.ValidString(folder) || strings.ContainsFunc(folder, unprintable) || count[title] > 0 || utf8.RuneCountInString(title) > MaxTitle {
+		return
+	}
+	count[p.Title]--
+	count[title]++
+	p.Title, p.shared = title, p.Title
 }
 
 // partName is what tells a page from the first one, as its title has it: " (func, b)" of "_func_b", " (on linux)"

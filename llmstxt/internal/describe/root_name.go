@@ -1,7 +1,11 @@
 package describe
 
 import (
+	"cmp"
+	"maps"
 	"regexp"
+	"slices"
+	"sort"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,49 +16,72 @@ import (
 // Names of a site without a title, as the names of its classes and packages have them.
 
 // root is the name in which most of a site's pages stand, as their titles have it: "Kettle" of
-// "class Kettle::Lid"; "" without one.
+// "class Kettle::Lid", "Kettle_lid" and "kettle/lid.h"; "" without one.
 func root(pages []Page) string {
-	count := map[string]int{}
+	count, written := map[string]int{}, map[string]string{} // by the name in lower case
 	for i := range pages[1:] {
 		seen := map[string]bool{}
 		for w := range strings.FieldsSeq(pages[i+1].Title) {
+			inFolder := false
 			if n := strings.IndexFunc(w, func(r rune) bool { return notWord(r) && r != '_' }); n >= 0 {
-				w = w[:n]
+				w, inFolder = w[:n], w[n] == '/'
 			}
-			if r, _ := utf8.DecodeRuneInString(w); len(w) > 2 && unicode.IsUpper(r) && !seen[w] && !kindWords[w] {
-				seen[w] = true
-				count[w]++
+			low := strings.ToLower(w)
+			if r, _ := utf8.DecodeRuneInString(w); len(w) > 2 && (unicode.IsUpper(r) || inFolder) && !seen[low] && !kindWords[w] {
+				seen[low] = true
+				count[low]++
+				written[low] = min(cmp.Or(written[low], w), w) // capital letters come first
 			}
 		}
 	}
-	name := ""
-	for w, n := range count {
-		if n > count[name] || n == count[name] && w < name {
-			name = w
+	names := slices.Sorted(maps.Keys(count))
+	before := make([]int, len(names)+1) // pages of all names before one
+	for i, w := range names {
+		before[i+1] = before[i] + count[w]
+	}
+	name, most := "", 0 // and how many have it or one that begins with it: "Kettle_lid"
+	for i, w := range names {
+		end := i + sort.Search(len(names)-i, func(j int) bool { return !strings.HasPrefix(names[i+j], w) })
+		if all := before[end] - before[i]; count[w] > 1 && (all > most || all == most && len(w) > len(name)) {
+			name, most = w, all
 		}
 	}
-	if n := count[name]; n < 3 || n*2 < len(pages) || unnamed(name) {
+	if most*2 < len(pages)-1 || unnamed(written[name]) {
 		return ""
 	}
-	return name
+	return written[name]
 }
 
 // kindWords say in the titles of a reference what something is.
-var kindWords = plain.Set("Class Struct Structure Union Interface Protocol Namespace Module Package File Directory Template Enum Concept Reference List Member Members Page Pages")
+var kindWords = plain.Set("Class Struct Structure Union Interface Protocol Namespace Module Package File Directory Template Enum Concept Reference List Member Members Page Pages Type Types Index")
 
-// packages is the package in which all packages of a reference are, by the titles of its pages; "" for
+// packages is the package in which next to all packages of a reference are, by the titles of its pages; "" for
 // others.
 func packages(pages []Page) string {
-	var titles []string
+	of, n := map[string]int{}, 0 // how many are in each, or are it
 	for i := range pages[1:] {
-		if title := pages[i+1].Title; packageName.MatchString(title) {
-			titles = append(titles, title)
+		title := pages[i+1].Title
+		if !packageName.MatchString(title) {
+			continue
+		}
+		n++
+		for end := len(title); end > 0; end = strings.LastIndexByte(title[:end], '.') {
+			of[title[:end]]++
 		}
 	}
-	if len(titles) < 2 {
+	if n < 2 {
 		return ""
 	}
-	return commonPackage(titles)
+	most := ""
+	for name, in := range of { // those that have so many are in one another
+		if in*10 >= n*9 && len(name) > len(most) {
+			most = name
+		}
+	}
+	if topLevel.MatchString(most) {
+		return ""
+	}
+	return most
 }
 
 // commonPackage is the package in which some are: "org.example.tea" of "org.example.tea.pots" and

@@ -41,6 +41,11 @@ func siteTitle(ctx context.Context, pages []Page, a affixes, covered string) str
 	if !unnamed(own) && common != "" && topic(own, common) && partOfMost(ctx, pages, own) {
 		return own // "pot package - example.org/pot" of a host with other packages
 	}
+	if base.Evidence.Title == "" && strings.Contains(base.URL, "//"+own) { // the host
+		if name := cmp.Or(common, base.Evidence.SiteName, base.Evidence.Brand, root(pages), packages(pages)); name != "" {
+			return name
+		}
+	}
 	if to := cmp.Or(besideWelcome(own), welcomed(own)); to != "" {
 		return cmp.Or(common, to)
 	}

@@ -203,10 +203,13 @@ func folderOf(address string) string {
 	return address[:strings.LastIndexByte(address, '/')+1]
 }
 
+// leastSite is how many bytes a site's name has at least that is looked for within titles.
+const leastSite = 8
+
 // beforeName is what a title has before the site's name, if something else stands behind that:
 // "Array - Scala Library - scala.Array".
 func beforeName(title, site string) string {
-	if len(site) < 8 || !strings.Contains(title, site) {
+	if len(site) < leastSite || !strings.Contains(title, site) {
 		return title
 	}
 	for _, sep := range separatorsIn(title) {
