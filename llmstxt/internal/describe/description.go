@@ -2,6 +2,7 @@ package describe
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -286,7 +287,7 @@ func (d *describer) short(p *Page) string {
 	title := plain.Key(p.Title)
 	for i, b := range p.Evidence.Blocks {
 		if b.Kind != htmlpage.Paragraph || b.Links > 50 || p.quotes(i) || !worth(b.Text) || plain.Key(b.Text) == title || leads(b.Text) || saysNothing(b.Text, p.Title) ||
-			all(p.Said[i].Sentences, d.votes.repeated) || isLabel(b.Text) || !wordy(b.Text) || names(b.Text) || areFiles(b.Text) || areData(b.Text) || ofGenerator(b.Text) || p == d.base && (formal(b.Text) || leadsToList(p.Evidence.Blocks, i) || adds(p.Said[i].Sentences)) || d.isCourtesy(p, b.Text) {
+			all(p.Said[i].Sentences, d.votes.repeated) || isLabel(b.Text) || !wordy(b.Text) || names(b.Text) || areFiles(b.Text) || areData(b.Text) || ofGenerator(b.Text) || slices.ContainsFunc(p.Said[i].Sentences, func(s string) bool { return d.isFooter(p, s) }) || p == d.base && (leadsToList(p.Evidence.Blocks, i) || adds(p.Said[i].Sentences)) || d.isCourtesy(p, b.Text) {
 			continue
 		}
 		return plain.Cut(asSentence(b.Text), d.limit)

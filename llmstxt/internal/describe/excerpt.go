@@ -37,11 +37,13 @@ type describer struct {
 	links map[string]int // how many have a link of these words, by their key
 	base  *Page
 	pages int // how many there are
+
+	headings map[string]int // how many have one
 }
 
 // newDescriber has the pages' votes counted.
 func newDescriber(pages []Page, limit int, votes *Votes) *describer {
-	d := &describer{limit: limit, descs: map[string]int{}, forms: map[string]int{}, links: map[string]int{}, votes: &votes.count, base: &pages[0], pages: len(pages)}
+	d := &describer{limit: limit, descs: map[string]int{}, forms: map[string]int{}, links: map[string]int{}, headings: map[string]int{}, votes: &votes.count, base: &pages[0], pages: len(pages)}
 	setAbout(pages)
 	d.votes.need, d.votes.half = int32(max(3, (len(pages)+4)/5)), int32((len(pages)+1)/2)
 	for i := range pages {
@@ -53,6 +55,13 @@ func newDescriber(pages []Page, limit int, votes *Votes) *describer {
 			if k := plain.Key(a); !seen[k] {
 				seen[k] = true
 				d.links[k]++
+			}
+		}
+		clear(seen)
+		for _, b := range pages[i].Evidence.Blocks {
+			if b.Kind == htmlpage.Heading && !seen[b.Text] {
+				seen[b.Text] = true
+				d.headings[b.Text]++
 			}
 		}
 		if desc := pages[i].Evidence.Description; desc != "" {
@@ -79,10 +88,9 @@ func (d *describer) excerpt(p *Page) string {
 	}
 	for _, drop := range []func(string) bool{d.votes.repeated, d.votes.common} {
 		if len(pieces) == 0 {
-			// Pages that a template wrote say the same of different things. A page may be
-			// about a licence; a site is not.
+			// Pages that a template wrote say the same of different things.
 			pieces = d.prose(p, func(i int, s string) bool {
-				return drop(s) || ofGenerator(s) || p == d.base && p.Said[i].formal && formal(s) || d.isCourtesy(p, s)
+				return drop(s) || ofGenerator(s) || p.Said[i].formal && d.isFooter(p, s) || d.isCourtesy(p, s)
 			})
 		}
 	}
@@ -114,6 +122,9 @@ func (d *describer) excerpt(p *Page) string {
 	}
 	if text != "" && !plain.IsComplete(text) && utf8.RuneCountInString(text) < d.limit {
 		text = asSentence(text)
+	}
+	if strings.HasSuffix(text, "…") && isCodeAlone(p) {
+		text = ""
 	}
 	if text = plain.GuardLines(text, d.limit); text == "" {
 		text = plain.GuardLines(d.outline(p, d.limit), d.limit)

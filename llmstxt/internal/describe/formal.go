@@ -16,9 +16,42 @@ func formal(s string) bool {
 	return isLicence(low) || len(s) <= maxNotice && notices.in(low) || ofGenerator(s) || isWritten(s)
 }
 
+// isColophon reports what a page says of its own making: "This document was translated from LaTeX by HEVEA.",
+// "Generated for Kettle by doxygen 1.9."
+func isColophon(s string) bool {
+	if len(s) > maxColophon || len(s) < 8 || !made.MatchString(s) {
+		return false
+	}
+	by, found, behind := false, false, 0
+	for w := range strings.FieldsFuncSeq(strings.ToLower(s), func(r rune) bool { return r != '-' && notWord(r) }) {
+		by = by || w == "by" || w == "using" || w == "with"
+		if by && makers[w] {
+			found, behind = true, 0
+		} else if strings.Trim(w, "0123456789") != "" {
+			behind++
+		}
+	}
+	return found && behind <= maxBehind // a sentence goes on
+}
+
+const maxBehind = 4 // words behind a generator's name: "translator version", a day
+
+const maxColophon = 240 // bytes of one
+
+// made is how it begins. What a page says of other documents, or of how things are made, begins in other ways.
+var made = regexp.MustCompile(`^(?:(?:This|The) (?:HTML |web )?(?:document|documentation|page|manual|file|text|book|site|website|version|translation)(?: itself)? (?:was|has been) (?:automatically )?(?:generated|translated|converted|produced|created|formatted|made|built)\b|(?:Auto)?(?:Generated|generated|Translated|Converted|Produced|Formatted) (?:for|from|on|by|using|with|automatically) )`)
+
 // IsNotice reports a text in which a site asks its readers for something, on whatever page: to accept
 // cookies, to use another browser or to take its newsletter. A longer text is about them.
 func IsNotice(s string) bool { return len(s) <= maxNotice && notices.in(strings.ToLower(s)) }
+
+// isFooter reports a sentence of a licence, or one like it, that a site has below its pages, of which the votes know few if
+// the pages are long: a page may be about a licence; a site is not, and neither are three pages.
+func (d *describer) isFooter(p *Page, s string) bool {
+	return formal(s) && (p == d.base || d.votes.count.pages(d.votes.whole(s)) >= leastFooter)
+}
+
+const leastFooter = 3 // pages that have it
 
 const maxNotice = 400 // bytes of one
 

@@ -18,12 +18,15 @@ import (
 // the pages that it leads to.
 const leastQuoted = 2
 
+// leastRows is how many terms and cells that are links make a list of pages, however few have words beside them.
+const leastRows = 4
+
 // quoted reports for each block of a base page whether it is about a page to which a
 // link before it, or at its beginning, leads; nil if the page has no such list.
 func quoted(p *Page) []bool {
 	blocks := p.Evidence.Blocks
 	out := make([]bool, len(blocks))
-	heads, cells, under := 0, false, false
+	heads, rows, cells, under := 0, 0, false, false
 	last, before := -1, -1 // the last two blocks with text
 	link := func(i int) bool { return i >= 0 && blocks[i].Links >= 90 }
 	titles := 0 // that are links: one may be the site's name, several are those of posts
@@ -44,11 +47,16 @@ func quoted(p *Page) []bool {
 				under = false
 				break
 			}
-			under = link(i) && plain.Key(b.Text) != plain.Key(p.Title)
+			if under = link(i) && plain.Key(b.Text) != plain.Key(p.Title); under && b.Kind == htmlpage.Term {
+				rows++
+			}
 		case htmlpage.Cell:
 			own = !link(i) && b.Links > 0 && begins(b.Text, p)
 			out[i] = own || (cells || under) && !link(i)
 			cells = cells || link(i)
+			if link(i) {
+				rows++
+			}
 		default:
 			// Of a menu the last link is before the text, and another one before that.
 			after := link(last) && !link(before) && (blocks[last].Kind == htmlpage.Item || blocks[last].Kind == htmlpage.Paragraph)
@@ -60,7 +68,7 @@ func quoted(p *Page) []bool {
 		}
 		before, last = last, i
 	}
-	if heads < leastQuoted {
+	if heads < leastQuoted && (heads == 0 || rows < leastRows) {
 		return nil
 	}
 	return out

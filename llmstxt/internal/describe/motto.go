@@ -71,8 +71,11 @@ func saysNothing(text, title string) bool {
 		return false
 	}
 	var words []string
+	for _, of := range []string{"This is the API documentation for ", "This is the documentation for "} {
+		text = strings.TrimPrefix(text, of)
+	}
 	for w := range strings.FieldsSeq(text) {
-		if !hasWord(strings.ToLower(title), strings.ToLower(strings.Trim(w, ".,;:!()"))) {
+		if said := strings.Trim(w, ".,;:!()"); !hasWord(strings.ToLower(title), strings.ToLower(said)) && !(strings.ContainsAny(said, "0123456789") && strings.Contains(title, said)) {
 			words = append(words, w)
 		}
 	}

@@ -21,13 +21,23 @@ func (d *describer) outline(p *Page, limit int) string {
 	if n.addPosts(); len(n.list) > 0 {
 		return inALine(n.list, limit)
 	}
+	title := plain.Cut(strings.TrimRight(cmp.Or(p.shared, p.Title), ".")+".", limit)
 	n.addBlocks(htmlpage.Heading, htmlpage.Term)
+	if len(n.list) == 0 && isWay(p.Evidence.Anchors, p.Title) {
+		return title
+	}
 	if len(n.list) < 3 {
 		n.addAnchors()
+	}
+	if len(n.list) == 0 && isCodeAlone(p) {
+		return title
 	}
 	n.addTexts()
 	if len(n.list) < 2 && !(len(n.list) == 1 && strings.Count(n.list[0], " ") >= leastSpaces) {
 		n.addCommon()
+	}
+	if len(n.list) == 1 && makers[strings.ToLower(n.list[0])] {
+		n.list = nil // the foot of an empty page
 	}
 	if i := slices.IndexFunc(n.list, versionLine.MatchString); i >= 0 && len(n.list) <= 2 && !slices.ContainsFunc(n.list[i+1:], versionLine.MatchString) {
 		n.list = slices.Delete(n.list, i, i+1) // of what has the title
@@ -37,7 +47,7 @@ func (d *describer) outline(p *Page, limit int) string {
 		n.addBlocks(htmlpage.Heading)
 	}
 	if len(n.list) == 0 {
-		return plain.Cut(strings.TrimRight(cmp.Or(p.shared, p.Title), ".")+".", limit)
+		return title
 	}
 	return inALine(n.list, limit)
 }
@@ -102,11 +112,20 @@ func isAddress(t string) bool {
 
 func (n *noteParts) addBlocks(kinds ...htmlpage.BlockKind) {
 	for _, b := range n.page.Evidence.Blocks {
-		if slices.Contains(kinds, b.Kind) {
+		if slices.Contains(kinds, b.Kind) && (n.common || n.letters || b.Kind != htmlpage.Heading || !n.d.ofTemplate(b.Text)) {
 			n.add(b.Text)
 		}
 	}
 }
+
+// ofTemplate reports a heading that so many pages have that it says nothing of one of them: "Member Functions".
+func (d *describer) ofTemplate(heading string) bool {
+	n := d.headings[heading]
+	return n >= leastEverywhere && n*leastShare >= d.pages
+}
+
+// leastShare is the share of pages, as its reciprocal, that have a heading at least which is of a template.
+const leastShare = 10
 
 // addPosts adds the headings of what a list of pages shows of them.
 func (n *noteParts) addPosts() {
@@ -118,6 +137,18 @@ func (n *noteParts) addPosts() {
 		}
 	}
 }
+
+// isWay reports the links of a page without words to be the way to it: the folders that it is in, and then its own
+// name, with which the title begins: "include; tea; lid.h" of "lid.h File Reference".
+func isWay(links []string, title string) bool {
+	if len(links) < 2 || len(links) > maxWay {
+		return false
+	}
+	rest, ok := strings.CutPrefix(title, links[len(links)-1])
+	return ok && strings.HasPrefix(rest, " ")
+}
+
+const maxWay = 12 // links, one for each folder
 
 func (n *noteParts) addAnchors() {
 	for _, a := range n.page.Evidence.Anchors {
@@ -134,8 +165,8 @@ func (n *noteParts) addAnchors() {
 
 // addTexts adds what stands in no heading, while there are few parts.
 func (n *noteParts) addTexts() {
-	for _, b := range n.page.Evidence.Blocks {
-		if len(n.list) < 3 && b.Kind != htmlpage.Omitted && !isWritten(b.Text) && !areFiles(b.Text) && (len(n.list) == 0 || !names(b.Text) && !formal(b.Text)) {
+	for i, b := range n.page.Evidence.Blocks {
+		if len(n.list) < 3 && b.Kind != htmlpage.Omitted && !(b.Kind == htmlpage.Heading && n.d.ofTemplate(b.Text)) && !all(n.page.Said[i].Sentences, n.d.votes.boilerplate) && !isWritten(b.Text) && !areFiles(b.Text) && (len(n.list) == 0 || !names(b.Text) && !formal(b.Text)) {
 			n.add(b.Text)
 		}
 	}
@@ -155,8 +186,8 @@ func (n *noteParts) addCommon() {
 	if len(n.list) <= fewLinks && own == 0 && !slices.ContainsFunc(n.list, func(t string) bool { return !n.d.votes.boilerplate(t) }) {
 		n.list = nil // a line at the foot or the head of all pages
 	}
-	for _, b := range n.page.Evidence.Blocks {
-		if len(n.list) == 0 && b.Kind != htmlpage.Omitted && b.Links < 50 && wordy(b.Text) && strings.Count(b.Text, " ") >= 5 && !n.d.votes.common(b.Text) {
+	for i, b := range n.page.Evidence.Blocks {
+		if len(n.list) == 0 && b.Kind != htmlpage.Omitted && b.Links < 50 && wordy(b.Text) && strings.Count(b.Text, " ") >= 5 && !all(n.page.Said[i].Sentences, n.d.votes.common) {
 			n.add(b.Text)
 		}
 	}
@@ -166,7 +197,8 @@ func (n *noteParts) addCommon() {
 const leastEverywhere = 5
 
 // makers are generators whose names, with a version, stand at the foot of what they made.
-var makers = plain.Set("ldoc luadoc doxygen jsdoc typedoc yard rdoc sphinx mkdocs hugo jekyll hexo pelican gitbook docusaurus vitepress vuepress antora texinfo makeinfo gtk-doc edoc dokka")
+var makers = plain.Set(`ldoc luadoc doxygen jsdoc typedoc yard rdoc sphinx mkdocs hugo jekyll hexo pelican gitbook docusaurus vitepress vuepress antora texinfo makeinfo gtk-doc edoc dokka
+	texi2html texi2any latex2html hevea hacha tex4ht make4ht tth latexml pod2html man2html rman polyglotman robodoc epydoc pdoc asciidoc asciidoctor docutils pandoc txt2tags groff linuxdoc ocamldoc odoc`)
 
 // fewLinks are no list of what a site has.
 const fewLinks = 3

@@ -11,6 +11,7 @@ import (
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
+	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
 // Pages that are of use to few, which an index has last.
@@ -94,6 +95,12 @@ func isSource(p *Page, path string) bool {
 		return p.Evidence.Title == "" && (h == "" || isComment(h))
 	}
 	return false
+}
+
+// isCodeAlone reports the page of a program's source, or of a module's signature, in which no sentence ends.
+func isCodeAlone(p *Page) bool {
+	u, err := url.Parse(p.URL)
+	return err == nil && (isSource(p, u.Path) || strings.HasPrefix(path.Base(u.Path), "type_") && weburl.IsListing(u))
 }
 
 // isListing reports a page whose address and title are the name of a program's file, such as

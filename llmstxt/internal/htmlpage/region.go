@@ -254,27 +254,59 @@ func (s *scanner) edge(text []byte) {
 	if len(text) > 160 {
 		text = text[:160]
 	}
+	e := edge{s.lexer.start, s.lexer.start, text}
+	if s.paraAt >= 0 && s.paraAt > e.offset-maxNotice {
+		e.from = s.paraAt
+	}
 	if len(s.before) < maxEdge {
-		s.before = append(s.before, edge{s.lexer.start, text})
+		s.before = append(s.before, e)
 		return
 	}
 	if len(s.after) == 2*maxEdge {
 		s.after = append(s.after[:0], s.after[maxEdge:]...)
 	}
-	s.after = append(s.after, edge{s.lexer.start, text})
+	s.after = append(s.after, e)
 }
 
 // edges are those outside the region.
 func (s *scanner) edges() []string {
 	var out []string
+	said := 0 // up to there
 	for _, list := range [][]edge{s.before, s.after[max(0, len(s.after)-maxEdge):]} {
 		for _, e := range list {
-			if e.offset < s.from || e.offset >= s.to {
-				out = append(out, plain.OneLine(html.UnescapeString(string(e.text))))
+			if e.offset < said || e.offset >= s.from && e.offset < s.to {
+				continue
 			}
+			text, end := s.inFull(e)
+			out, said = append(out, plain.OneLine(html.UnescapeString(string(text)))), end
 		}
 	}
 	return out
+}
+
+// maxJoined is how many bytes of such a text are kept, about.
+const maxJoined = 400
+
+// inFull is a text near the page's begin or end with the rest of its block, and where that ends: links part
+// sentences.
+func (s *scanner) inFull(e edge) (text []byte, end int) {
+	for _, from := range []int{e.from, e.offset} {
+		text, end = nil, from
+		look := lexer{page: s.page[from:min(len(s.page), e.offset+maxNotice)]}
+		for kind := look.next(); kind != endOfPage && len(text) < maxJoined; kind = look.next() {
+			if kind == textToken {
+				text, end = append(text, look.bytes()...), from+look.pos
+			} else if look.tag == atom.Br {
+				text = append(text, ' ')
+			} else if look.start > 0 && (kind != startTag && kind != endTag || !inline[look.tag] || look.tag == atom.Script || look.tag == atom.Style) {
+				break
+			}
+		}
+		if end > e.offset {
+			return text, end
+		}
+	}
+	return e.text, e.offset
 }
 
 // closeHeader moves the headings of a banner behind it: what else stands in it

@@ -188,8 +188,8 @@ type scanner struct {
 
 // edge is a text near the page's begin or end.
 type edge struct {
-	offset int
-	text   []byte // of the page
+	from, offset int // of the paragraph that it is in, as far as the text of links goes, and its own
+	text         []byte
 }
 
 // check says how much prose stood before an offset, and where the paragraph with
