@@ -106,13 +106,15 @@ func TestTitles_SharedBySeveral_AreToldApart(t *testing.T) {
 	pages := [][3]string{
 		{"a/Pot.html", "Pot - Kettle Library - kettle.a.Pot", "<h1>Pot</h1><p>It is the pot of the first folder.</p>"},
 		{"b/Pot.html", "Pot - Kettle Library - kettle.b.Pot", "<h1>Pot</h1><p>It is the pot of the second folder.</p>"},
+		{"tea/start.html", "Start - Kettle Library - where to begin", "<h1>1 Start</h1><p>Tea is made of leaves, in a pot that is warm.</p>"},
+		{"soup/start.html", "Start - Kettle Library - where to begin", "<h1>1 Start</h1><p>Soup is made of bones, in a pot that is large.</p>"},
 		{"b/Lid.html", "Lid - Kettle Library - kettle.b.Lid", "<h1>Lid</h1>" + prose},
 		{"Tea-Leaf.html", "Tea.Leaf - Kettle Library - kettle.Tea.Leaf", "<h1>Tea.Leaf</h1><p>The leaf is what tea is made of.</p>"},
 		{"src/Tea.Leaf.html", "", "<pre>{-# SAFE #-}\n\nmodule Tea.Leaf where\n\nboil = id\n</pre>"},
 		{"src/Tea.Cup.html", "", "<pre>{-# SAFE #-}\n\nmodule Tea.Cup where\n\nboil = id\n</pre>"},
 	}
 	s := potSite(t, "<title>Kettle Library</title><h1>Kettle Library</h1><p>Kettle is a library of pots.</p>", pages...)
-	for path, want := range map[string]string{"a/Pot.html": "kettle.a.Pot", "b/Pot.html": "kettle.b.Pot", "b/Lid.html": "Lid", "Tea-Leaf.html": "Tea.Leaf", "src/Tea.Leaf.html": "Tea.Leaf (src)", "src/Tea.Cup.html": "Tea.Cup"} {
+	for path, want := range map[string]string{"a/Pot.html": "kettle.a.Pot", "b/Pot.html": "kettle.b.Pot", "b/Lid.html": "Lid", "tea/start.html": "Start", "soup/start.html": "Start", "Tea-Leaf.html": "Tea.Leaf", "src/Tea.Leaf.html": "Tea.Leaf (src)", "src/Tea.Cup.html": "Tea.Cup"} {
 		if p := pageAt(t, s, path); p.Title != want {
 			t.Errorf("%s: %q, want %q", path, p.Title, want)
 		}

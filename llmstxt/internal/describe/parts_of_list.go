@@ -90,8 +90,11 @@ func nameInFull(p *Page, site string, count map[string]int) {
 // nameFolder adds the folder to a title that only the address gave a page, such as the source of a module, while
 // count has it for another page too: "Kettle.Lid (src)".
 func nameFolder(p *Page, count map[string]int) {
-	if count[p.Title] < 2 || p.Title != urlTitle(p.URL) || plain.Key(p.Evidence.Title) == plain.Key(p.Title) || plain.Key(heading(p.Evidence)) == plain.Key(p.Title) {
+	if count[p.Title] < 2 || p.Title != urlTitle(p.URL) {
 		return
+	}
+	if k := plain.Key(p.Title); strings.Contains(plain.Key(p.Evidence.Title), k) || strings.Contains(plain.Key(heading(p.Evidence)), k) {
+		return // it is the page's own
 	}
 	u, err := url.Parse(p.URL)
 	if err != nil {
