@@ -16,6 +16,9 @@ import (
 
 // heldAPI is the text of such a description, if the page itself says less than half of it; else nil.
 func heldAPI(p *htmlpage.Page, page []byte) []byte {
+	if !p.HoldsAPI {
+		return nil
+	}
 	doc := openapi.HeldByPage(page)
 	if doc == nil {
 		return nil

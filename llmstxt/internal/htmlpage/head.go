@@ -145,6 +145,7 @@ func (s *scanner) script(kind, src string) {
 	raw := s.rawText()
 	if kind != "application/ld+json" {
 		s.scriptBytes += len(raw)
+		s.HoldsAPI = s.HoldsAPI || bytes.Contains(raw, []byte(`"openapi"`)) || bytes.Contains(raw, []byte(`"swagger"`))
 		s.leads(raw)
 		if s.App == nil {
 			s.App = markdownApp(raw)

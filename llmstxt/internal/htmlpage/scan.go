@@ -50,6 +50,7 @@ type Page struct {
 	MenuScript                 string // address of the script that writes its navigation
 	MenuPage                   string // address of the file that its navigation is in
 	App                        *MarkdownApp
+	HoldsAPI                   bool     // a script of it may hold the description of an API
 	Up                         string   // href of the page above this one
 	Crumbs                     []string // breadcrumb texts, outermost first
 	Edges                      []string // texts that stand before and behind the main content

@@ -73,7 +73,7 @@ var showing = regexp.MustCompile(`\b__redoc_(?:definition|state)\s*=|\bRedoc\.in
 
 // HeldByPage is the description that a page holds for a program to show, in JSON; nil if it holds none.
 func HeldByPage(page []byte) []byte {
-	if !bytes.Contains(page, []byte(`"openapi"`)) && !bytes.Contains(page, []byte(`"swagger"`)) || !showing.Match(page) {
+	if !showing.Match(page) {
 		return nil
 	}
 	return Held(page)
