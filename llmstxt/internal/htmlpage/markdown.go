@@ -113,6 +113,7 @@ type marker struct {
 	linkEnd     int      // where the last link ends
 	labelEnd    int      // where the end tag ends of a label that white space goes behind
 	tabs        []tab    // of the panels that come
+	tabName     string   // of the panel that has begun, of which nothing is written yet
 	tabLists    int      // that there were
 	table       *table
 	note        note // that a table which only places things is
@@ -234,8 +235,7 @@ func (m *marker) start(tag atom.Atom) {
 	case atom.Pre, atom.Textarea, atom.Xmp, atom.Listing:
 		m.openPre()
 	case atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
-		m.flush()
-		m.heading, m.headingEnd = int(tag.String()[1]-'0'), -1
+		m.openHeading(tag, closed)
 	case atom.Table:
 		m.openTable(closed)
 	case atom.Tr:

@@ -36,6 +36,10 @@ func (m *marker) flush() {
 		}
 		return
 	}
+	if m.repeatsTab(line) {
+		m.tabName = ""
+		return
+	}
 	if m.term && mayBeBold(line) {
 		line = slices.Concat([]byte("**"), line, []byte("**"))
 	} else {
@@ -76,6 +80,17 @@ func standsAlone(tag atom.Atom) bool {
 		return true
 	}
 	return false
+}
+
+// openHeading begins a heading. One that a style hides at the beginning of a panel is the name of its tab once more, for
+// what leads there.
+func (m *marker) openHeading(tag atom.Atom, closed bool) {
+	m.flush()
+	if m.tabName != "" && hiddenStyle(m.attrs("style")[0]) {
+		m.skipping(tag, closed)
+		return
+	}
+	m.heading, m.headingEnd = int(tag.String()[1]-'0'), -1
 }
 
 // Bytes of a heading with blocks in it, its pictures and its words.
@@ -177,7 +192,7 @@ const pad = "         "
 
 // block writes texts, each on lines of its own, behind the prefix of what is around them.
 func (m *marker) block(texts ...[]byte) {
-	m.first, m.rest = m.first[:0], m.rest[:0]
+	m.first, m.rest, m.tabName = m.first[:0], m.rest[:0], ""
 	item := false
 	for i := range m.levels {
 		l := &m.levels[i]

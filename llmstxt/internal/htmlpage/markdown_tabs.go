@@ -217,29 +217,15 @@ func (m *marker) openPanel(of tabKind, id, labelledBy string) bool {
 	if name != "" && !m.isEmpty() {
 		m.line = append(m.line, "**"+inBold.Replace(name)+"**"...)
 		m.flush()
-		m.skipName(name)
+		m.tabName = name
 	}
 	return true
 }
 
-// skipName passes over an element at the beginning of a panel that has nothing but the name of its tab, as
-// VuePress writes it for paper: <div class="vp-tab-title">npm</div>.
-func (m *marker) skipName(name string) {
-	look := lexer{page: m.page[:min(len(m.page), m.pos+2*len(name)+maxNoteSign)], pos: m.pos}
-	kind := look.next()
-	for kind == otherToken || kind == textToken && len(bytes.TrimSpace(look.bytes())) == 0 {
-		kind = look.next()
-	}
-	if kind != startTag || look.tag != atom.Div && look.tag != atom.P && look.tag != atom.Span {
-		return
-	}
-	in := look.tag
-	if look.next() != textToken || plain.OneLine(html.UnescapeString(string(look.bytes()))) != name {
-		return
-	}
-	if look.next() == endTag && look.tag == in {
-		m.pos = look.pos
-	}
+// repeatsTab reports a line at the beginning of a panel that has nothing but the name of its tab, as VuePress writes
+// it for paper and Vocs above the code.
+func (m *marker) repeatsTab(line []byte) bool {
+	return m.tabName != "" && bytes.Equal(bytes.ReplaceAll(line, []byte(`\`), nil), []byte(strings.ReplaceAll(m.tabName, `\`, "")))
 }
 
 // inBold escapes what would end a name in bold, or a cell with one.
