@@ -94,6 +94,7 @@ type walker struct {
 	anchors []string
 
 	kind     BlockKind // of the text being gathered
+	layout   bool      // the list that is open has the page's title in it: its items are blocks of the page
 	text     []byte
 	links    int // bytes of it inside links
 	asking   int // the block, from 1, that may ask what the reader thinks of the page
@@ -170,13 +171,18 @@ func (w *walker) children(n *html.Node) {
 // block walks an element that stands on lines of its own.
 func (w *walker) block(n *html.Node, kind BlockKind) {
 	w.flush()
-	outer := w.kind
+	outer, layout := w.kind, w.layout
 	if kind != "" {
 		w.kind = kind
 	}
+	list := n.DataAtom == atom.Ul || n.DataAtom == atom.Ol
+	w.layout = w.layout && !list
 	w.children(n)
 	w.flush()
 	w.kind = outer
+	if list {
+		w.layout = layout
+	}
 }
 
 func (w *walker) walk(n *html.Node) {
@@ -297,10 +303,14 @@ func (w *walker) known(n *html.Node) {
 func (w *walker) blockKind(n *html.Node) (kind BlockKind, ok bool) {
 	switch n.DataAtom {
 	case atom.H1:
+		w.layout = w.layout || w.kind == Item
 		return Title, true
 	case atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Legend, atom.Summary, atom.Caption:
 		return Heading, true
 	case atom.Li:
+		if w.layout {
+			return Paragraph, true
+		}
 		return Item, true
 	case atom.Dt, atom.Th:
 		return Term, true
@@ -309,7 +319,7 @@ func (w *walker) blockKind(n *html.Node) (kind BlockKind, ok bool) {
 	case atom.Td:
 		return Cell, true
 	case atom.P:
-		if w.kind == Item || w.kind == Definition || w.kind == Cell {
+		if w.kind == Item && !w.layout || w.kind == Definition || w.kind == Cell {
 			return "", true // a paragraph inside an item is the item's
 		}
 		return Paragraph, true

@@ -63,6 +63,8 @@ type level struct {
 	number int  // of the last item of an ordered list
 	fresh  bool // an item has begun and has no line yet
 	width  int  // of the item's sign
+	tree   bool // buttons name its items that have lists in them, or a list around it
+	layout bool // it has the page's title in it: its items are blocks of the page
 }
 
 type marker struct {
@@ -178,11 +180,13 @@ func (m *marker) start(tag atom.Atom) {
 		m.raised(closed)
 	case atom.Math:
 		m.formula(closed)
-	case atom.Svg, atom.Object, atom.Audio, atom.Video, atom.Canvas, atom.Select, atom.Button, atom.Dialog, atom.Head, atom.Datalist:
-		if tag == atom.Button {
-			m.asked()
-		}
+	case atom.Svg, atom.Object, atom.Audio, atom.Video, atom.Canvas, atom.Select, atom.Dialog, atom.Head, atom.Datalist:
 		m.skipping(tag, closed)
+	case atom.Button:
+		if !m.namesBranch() {
+			m.asked()
+			m.skipping(tag, closed)
+		}
 	case atom.Form:
 		least := leastForm
 		if !m.hints {

@@ -91,6 +91,7 @@ func (m *marker) openHeading(tag atom.Atom, closed bool) {
 		return
 	}
 	m.heading, m.headingEnd = int(tag.String()[1]-'0'), -1
+	m.layOut(tag)
 }
 
 // Bytes of a heading with blocks in it, its pictures and its words.
@@ -199,6 +200,8 @@ func (m *marker) block(texts ...[]byte) {
 		switch {
 		case l.tag == atom.Blockquote:
 			m.first, m.rest = append(m.first, "> "...), append(m.rest, "> "...)
+		case l.layout:
+			l.fresh = false
 		case l.fresh:
 			at := len(m.first)
 			m.first = l.appendSign(m.first)

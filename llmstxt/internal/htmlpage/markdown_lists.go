@@ -1,6 +1,7 @@
 package htmlpage
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +25,7 @@ func (m *marker) push(tag atom.Atom) {
 		if n := len(m.levels); n > 0 && m.levels[n-1].fresh {
 			m.wasItem = true // a list right in an item
 		}
+		l.tree = len(m.levels) > 0 && m.levels[len(m.levels)-1].tree
 	}
 	m.levels = append(m.levels, l)
 }
@@ -79,6 +81,44 @@ func (m *marker) task() {
 		box = "[x]"
 	}
 	m.line, m.gap = append(m.line, box...), true
+}
+
+// namesBranch reports a button, whose start tag was just read, that says what the list behind it is of, such as a
+// folder of Nextra's trees of files. In the lists of such a tree a button names a branch that is not open.
+func (m *marker) namesBranch() bool {
+	n := len(m.levels)
+	if n == 0 || !m.levels[n-1].fresh || len(m.line) > 0 || m.table != nil || m.deeper > 0 {
+		return false
+	}
+	look := lexer{page: m.page[:min(len(m.page), m.pos+maxTabList)], pos: m.pos}
+	named, ended := false, false
+	for kind := look.next(); kind != endOfPage; kind = look.next() {
+		switch {
+		case kind == textToken && len(bytes.TrimSpace(look.bytes())) > 0:
+			if ended {
+				return m.levels[n-1].tree
+			}
+			named = true
+		case kind == endTag && look.tag == atom.Button:
+			if ended = true; !named {
+				return false
+			}
+		case ended && kind == startTag && (look.tag == atom.Ul || look.tag == atom.Ol):
+			m.levels[n-1].tree = true
+			return true
+		case ended && (kind == endTag && look.tag == atom.Li || kind == startTag && look.tag != atom.Div):
+			return m.levels[n-1].tree
+		}
+	}
+	return false
+}
+
+// layOut makes a list of the page's blocks of a list that begins with the page's title, as Docco writes texts
+// beside code.
+func (m *marker) layOut(tag atom.Atom) {
+	if tag == atom.H1 && len(m.levels) == 1 && m.levels[0].tag == atom.Ul && m.levels[0].fresh && m.table == nil {
+		m.levels[0].layout, m.levels[0].width = true, 0
+	}
 }
 
 // ordinal is the number that an attribute of a list or an item gives it, as Markdown can
