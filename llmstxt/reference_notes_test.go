@@ -99,3 +99,23 @@ func TestNote_OtherwiseNoted_IsNoLicence(t *testing.T) {
 		}
 	}
 }
+
+// What a reference says of a thing first is its note, however short and wherever a generator writes it: behind
+// "Description:" in a list of definitions, below a title that stands outside of the text, or in a list that is the page.
+func TestNote_WhatAGeneratorDescribes_IsTaken(t *testing.T) {
+	const dry = "<h3>Methods</h3><h4>dry(hours)</h4><dl><dt>Description:<dd><ul><li><p>Dries the leaves on a table.</p></ul><dt>Source:<dd>tea.js</dl><h5>Returns:</h5><div><p>The leaves of before, but dry.</p></div>"
+	const table = "<h3>Types</h3><table><tr><th>Name<th>Description<tr><td>watch<td><p>Whether to watch the water.</p></table>"
+	for body, want := range map[string]string{
+		"<main><h1>Leaves</h1><h4>new Leaves(kind)</h4><dl><dt>Description:<dd><ul><li><p>Leaves of a plant.</p></ul><dt>Source:<dd><ul><li>tea.js</ul></dl>" + dry + "</main>":                    "Leaves of a plant.",
+		"<main><h1>Leaves</h1><dl><dt>Description<dd>Leaves of a plant in the garden. They are green.</dl>" + dry + "</main>":                                                                      "Leaves of a plant in the garden. They are green.",
+		"<main><h1>Leaves</h1><dl><dt>Source:<dd><ul><li>Copied from a book on tea.</ul></dl>" + dry + "</main>":                                                                                   "The leaves of before, but dry.",
+		"<div><header class=page-title><p>Module</p><h1>Leaves</h1></header><section><article><div><p>Dries and brews.</p></div>" + table + "</article></section></div>":                           "Dries and brews.",
+		"<div><header class=page-title><p>Module</p><h1>Leaves</h1></header><section><article><div><p>Leaves of tea</p></div>" + table + "</article></section></div>":                              "Whether to watch the water.",
+		"<ul><li><h1>Leaves</h1><li><p>Tea is made of leaves. They stay in the water for some time.</p><pre>const leaves = 2</pre><li><p>Brew them in a pot.</p><pre>function brew() {</pre></ul>": "Tea is made of leaves. They stay in the water for some time.",
+	} {
+		s := potSite(t, "<title>Pots</title><h1>Pots</h1><p>"+gadget+"</p>", [3]string{"leaves.html", "Leaves", body}, [3]string{"lid.html", "Lid", "<h1>Lid</h1><p>The lid keeps the steam where it belongs.</p>"})
+		if p := pageAt(t, s, "leaves.html"); !strings.HasPrefix(p.Note, want) {
+			t.Errorf("%s: %q, want %q", body, p.Note, want)
+		}
+	}
+}

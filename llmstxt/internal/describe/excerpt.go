@@ -214,6 +214,9 @@ func (r *proseReader) takes(i int) bool {
 	if r.noted && len(r.out) == 0 && isNote(b) {
 		return false // the text says more
 	}
+	if i == r.beginning {
+		return r.begun || !continues(blocks, i)
+	}
 	switch b.Kind {
 	case htmlpage.Omitted, htmlpage.Heading, htmlpage.Title, htmlpage.Term:
 		return false
@@ -229,7 +232,7 @@ func (r *proseReader) takes(i int) bool {
 		}
 		return r.listed || prose
 	}
-	return (prose || i == r.beginning) && (r.begun || !continues(blocks, i))
+	return prose && (r.begun || !continues(blocks, i))
 }
 
 // read takes the sentences of a block.
@@ -253,7 +256,7 @@ func (r *proseReader) read(i int) {
 		pc := piece{text: t, sep: before, first: first}
 		if first {
 			pc.sep = "\n\n"
-			if blocks[i].Kind == htmlpage.Item {
+			if blocks[i].Kind == htmlpage.Item && i != r.beginning {
 				pc.text, pc.sep = "- "+t, "\n"
 			}
 		}

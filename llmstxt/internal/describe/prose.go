@@ -27,26 +27,44 @@ func isProse(b htmlpage.Block) bool {
 
 // beginning is the first block of a page below its headings, if that is a sentence of its own that
 // isProse finds too short: a reference says "Makes tea." first. It needs no full stop where it stands
-// alone between the title and the next heading. Else it is -1.
+// alone between the title and the next heading. What stands behind "Description:" in a list may be
+// longer. On a page whose title stands above the text it is the first block. Else it is -1.
 func beginning(p *Page) int {
 	blocks := p.Evidence.Blocks
-	i := slices.IndexFunc(blocks, func(b htmlpage.Block) bool {
-		return b.Kind != htmlpage.Heading && b.Kind != htmlpage.Title && b.Kind != htmlpage.Omitted && !isNote(b)
-	})
-	if i < 1 || blocks[i].Kind != htmlpage.Paragraph || blocks[i].Links > 50 {
+	i := 0
+	for i < len(blocks) && standsBefore(blocks[i]) {
+		i++
+	}
+	if i == len(blocks) || blocks[i].Links > 50 || i == 0 && hasHeading(p, p.Title) {
 		return -1
 	}
-	if isProse(blocks[i]) && all(p.Said[i].Sentences, isWhole) {
+	if described := i > 0 && isDescribed(blocks[i-1]) && (blocks[i].Kind == htmlpage.Item || blocks[i].Kind == htmlpage.Definition); !described &&
+		(blocks[i].Kind != htmlpage.Paragraph || isProse(blocks[i]) && all(p.Said[i].Sentences, isWhole)) {
 		return -1
 	}
 	s := blocks[i].Text
-	if !plain.IsComplete(s) && !(isBrief(s) && blocks[i-1].Kind == htmlpage.Title && i+1 < len(blocks) && blocks[i+1].Kind == htmlpage.Heading) {
+	if !plain.IsComplete(s) && !(isBrief(s) && i > 0 && blocks[i-1].Kind == htmlpage.Title && i+1 < len(blocks) && blocks[i+1].Kind == htmlpage.Heading) {
 		return -1
 	}
 	if lowerCase(s) || strings.Count(s, " ") < 2 || !wordy(s) || isLabel(s) || names(s) || areFiles(s) || greets.MatchString(s) {
 		return -1
 	}
 	return i
+}
+
+// standsBefore reports a block that may stand before the first words of a page: a heading, a note, code or
+// "Description:".
+func standsBefore(b htmlpage.Block) bool {
+	switch b.Kind {
+	case htmlpage.Heading, htmlpage.Title, htmlpage.Omitted:
+		return true
+	}
+	return isNote(b) || isDescribed(b)
+}
+
+// isDescribed reports the label of what a generator describes, as JSDoc's themes have it in a list of definitions.
+func isDescribed(b htmlpage.Block) bool {
+	return b.Kind == htmlpage.Term && plain.KeyIs(b.Text, "description")
 }
 
 // isWhole reports a sentence that needs no full stop.
