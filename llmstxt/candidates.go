@@ -58,7 +58,7 @@ type found struct {
 	shape  string // of the parent
 	free   bool   // the next page of a chain, or a part of the page
 	file   bool   // asked for although it ends like a file
-	late   bool   // in a listing that a generator wrote, which names all that there is
+	late   bool   // in a listing that a generator wrote, which names all that there is, or such a listing of its parent's
 }
 
 // follow offers a page's links. After the crawl's end nothing follows.
@@ -87,7 +87,7 @@ func (c *crawler) follow(ctx context.Context, e *entry, r *result) {
 		}
 		if u := weburl.Parse(l); u != nil && c.scope.Has(u) {
 			base := e == c.queue[0]
-			f := found{base: base, single: base && len(r.links) < c.MaxPages, parent: e.key, depth: e.depth + 1, shape: shape, free: free[l], late: listing}
+			f := found{base: base, single: base && len(r.links) < c.MaxPages, parent: e.key, depth: e.depth + 1, shape: shape, free: free[l], late: listing || weburl.ListsMembers(u, e.url)}
 			if f.free {
 				f.depth--
 			}

@@ -91,3 +91,36 @@ func TestCrawl_PagesThatAListingAloneNames_ComeAtTheEnd(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
+
+// The list of a class's members comes behind the pages, as qdoc names it: by the page of the class.
+func TestCrawl_MembersOfAClass_ComeBehindThePages(t *testing.T) {
+	w := &web{pages: map[string]answer{}}
+	var classes, members []string
+	for i := range 6 {
+		class, last := "/q"+word(i), "/team"
+		classes, members = append(classes, class+".html"), append(members, class+"-members.html")
+		if i < 5 {
+			last = "/guide-" + word(i+1)
+			w.pages["http://docs.test"+last] = doc("Guide to " + last)
+		}
+		w.pages["http://docs.test"+class+".html"] = doc("Class "+class, class+"-members.html", last)
+		w.pages["http://docs.test"+class+"-members.html"] = html("<title>List of All Members for " + class[1:] + "</title><h1>List of All Members for " + class[1:] + "</h1><ul><li>boil()<li>" + word(i) + "()</ul>")
+	}
+	w.pages["http://docs.test/team"] = doc("Team", "/team-members.html", "/qa.html")
+	w.pages["http://docs.test/team-members.html"] = doc("Members of the team")
+	w.pages["http://docs.test/"] = doc("Program", append([]string{"/classes.html"}, classes...)...)
+	w.pages["http://docs.test/classes.html"] = doc("Classes", classes...)
+	s := everyWay(t, w, "http://docs.test/", llmstxt.Options{MaxPages: 15})
+	if got := urls(s); slices.ContainsFunc(got, func(u string) bool { return strings.HasPrefix(u, "/q") && strings.HasSuffix(u, "-members.html") }) || !slices.Contains(got, "/team-members.html") {
+		t.Errorf("%v", got)
+	}
+	s = everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+	for _, m := range members {
+		if p := pageAt(t, s, m[1:]); !p.Secondary {
+			t.Errorf("%s is not optional", m)
+		}
+	}
+	if pageAt(t, s, "team-members.html").Secondary {
+		t.Error("the members of the team are optional")
+	}
+}

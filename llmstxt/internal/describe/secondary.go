@@ -60,7 +60,7 @@ func secondary(p *Page) bool {
 	if minor[slug] || minor[betweenWords.Replace(file)] || strings.Contains(u.Path, "/class-use/") || strings.HasPrefix(slug, "genindex") {
 		return true
 	}
-	return minor[title] || strings.HasSuffix(p.Title, " Member List") // of a class, as Doxygen heads it
+	return minor[title] || strings.HasSuffix(p.Title, " Member List") || strings.HasPrefix(p.Title, "List of All Members for ") // of a class, as Doxygen and qdoc head it
 }
 
 // listsNames reports a list of all names of a kind by its address, as Javadoc and Sphinx have it, whose entries

@@ -39,6 +39,13 @@ func IsListing(u *url.URL) bool {
 	return ofSources && (sourceName.MatchString(file) || strings.HasSuffix(dir, "/src/") && moduleName.MatchString(file))
 }
 
+// ListsMembers reports whether a page's link leads to the list of the members of what the page is about, as qdoc has
+// it: "kettle-members.html" of "kettle.html".
+func ListsMembers(u, page *url.URL) bool {
+	name, ok := strings.CutSuffix(u.EscapedPath(), "-members.html")
+	return ok && name+".html" == page.EscapedPath()
+}
+
 // isPost reports the address of one post as phpBB, vBulletin, MyBB, SMF, XenForo and Discourse
 // have it: each post of a thread has one, and gets the page of the thread.
 func isPost(query, p string) bool {
