@@ -31,7 +31,7 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 
 FROM ${CHROMIUM_BASE} AS chromium
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates chromium fonts-noto-core fonts-noto-cjk \
+ && apt-get install -y --no-install-recommends ca-certificates chromium-headless-shell fonts-noto-core fonts-noto-cjk \
  && rm -rf /var/lib/apt/lists/*
 
 FROM ${VARIANT}

@@ -56,8 +56,10 @@ import (
 // value is a Chromium found on PATH. A negative number is an error of New.
 type Options struct {
 	// Path of Chromium or Chrome, or its name on PATH. Empty: the first of
-	// chromium, chromium-browser, google-chrome and google-chrome-stable that is
-	// on PATH; without one there is no local browser. [None] turns it off.
+	// chromium-headless-shell, chrome-headless-shell, chromium, chromium-browser,
+	// google-chrome and google-chrome-stable that is on PATH; without one there is
+	// no local browser. A headless shell is Chromium without its windows, and shows a
+	// page for half the processor time. [None] turns it off.
 	//
 	// Where this process is root the browser runs as the user nobody, with its
 	// sandbox. Only one that is named here runs as root without its sandbox when
@@ -106,7 +108,10 @@ const (
 	remoteTimeoutFactor = 4
 )
 
-var names = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
+var names = []string{
+	"chromium-headless-shell", "chrome-headless-shell",
+	"chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
+}
 
 // A Browser shows pages. It is a [farwire.Renderer], safe for concurrent use;
 // the caller that made it closes it.

@@ -8,12 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -77,6 +79,7 @@ func newWorld(t testing.TB, pages map[string]http.HandlerFunc, edit ...func(*bro
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		processesOf(tmp) // has the groups remembered
 		w.Close()
 		w.site.CloseClientConnections()
 		w.site.Close()
@@ -212,18 +215,37 @@ func newCanary(t testing.TB) *canary {
 	return c
 }
 
-// processesOf returns the ids of those whose command line or environment names
-// the folder: a browser's first process and all of its helpers.
+// groups has the process groups that processesOf has seen of each folder.
+var groups sync.Map
+
+// processesOf returns the ids of a browser's first process and all of its helpers: those
+// whose command line or environment names the folder, and those that are, or once were, in
+// a process group with one of them. Some helpers write their names over both.
 func processesOf(tmp string) (pids []int) {
-	entries, _ := os.ReadDir("/proc")
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil || pid == os.Getpid() {
-			continue
+	seen, _ := groups.LoadOrStore(tmp, new(sync.Map))
+	ours := seen.(*sync.Map)
+	for _, pid := range namedBy(tmp) {
+		if group, err := syscall.Getpgid(pid); err == nil && group != syscall.Getpgrp() {
+			ours.Store(group, true)
 		}
+	}
+	named := namedBy(tmp)
+	for pid := range allProcesses() {
+		group, err := syscall.Getpgid(pid)
+		if _, is := ours.Load(group); slices.Contains(named, pid) || err == nil && is && !isZombie(pid) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// namedBy returns the ids of those whose command line or environment names a browser's
+// folder below tmp.
+func namedBy(tmp string) (pids []int) {
+	for pid := range allProcesses() {
 		// Both are empty for those that only wait to be reaped.
-		for _, file := range []string{"/cmdline", "/environ"} {
-			text, err := os.ReadFile("/proc/" + e.Name() + file)
+		for _, file := range []string{"cmdline", "environ"} {
+			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
 			if err == nil && bytes.Contains(text, []byte("="+tmp+"/farwire-browser-")) {
 				pids = append(pids, pid)
 				break
@@ -233,17 +255,39 @@ func processesOf(tmp string) (pids []int) {
 	return pids
 }
 
-// leader returns the browser's first process, the one that leads the group.
-func leader(t testing.TB, tmp string) int {
-	t.Helper()
-	for _, pid := range processesOf(tmp) {
-		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-		if err == nil && bytes.Contains(line, []byte("--remote-debugging-pipe")) && !bytes.Contains(line, []byte("--type=")) {
-			return pid
+// allProcesses yields the ids of all processes but this one.
+func allProcesses() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		entries, _ := os.ReadDir("/proc")
+		for _, e := range entries {
+			if pid, err := strconv.Atoi(e.Name()); err == nil && pid != os.Getpid() && !yield(pid) {
+				return
+			}
 		}
 	}
-	t.Fatal("no browser runs")
-	return 0
+}
+
+// isZombie reports whether a process only waits to be reaped.
+func isZombie(pid int) bool {
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return err != nil || len(line) == 0
+}
+
+// leader returns the process that is the browser itself: it has the wire, which its
+// helpers have not. A shell script that started it has the same command line.
+func leader(t testing.TB, tmp string) int {
+	t.Helper()
+	found := 0
+	for _, pid := range processesOf(tmp) {
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil && bytes.Contains(line, []byte("--remote-debugging-pipe")) && !bytes.Contains(line, []byte("--type=")) && !bytes.Contains(line, []byte("/bin/sh\x00")) {
+			found = pid
+		}
+	}
+	if found == 0 {
+		t.Fatal("no browser runs")
+	}
+	return found
 }
 
 func killAll(pids []int) {

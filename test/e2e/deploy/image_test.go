@@ -366,7 +366,7 @@ func TestImage_WithChromium_IsTheSameButForItsBase(t *testing.T) {
 		}
 		installs += m[1]
 	}
-	for _, wanted := range []string{"--no-install-recommends", " chromium ", " ca-certificates "} {
+	for _, wanted := range []string{"--no-install-recommends", " chromium-headless-shell ", " ca-certificates "} {
 		if !strings.Contains(installs, wanted) {
 			t.Errorf("it runs %q, without %q", installs, wanted)
 		}

@@ -145,7 +145,7 @@ const shown = "The tide turns twice a day"
 // show has a Chromium print a page whose words a script makes, and end.
 func show(t *testing.T) *harness.TestProcess {
 	t.Helper()
-	chromium := harness.Look(t, "chromium")
+	chromium := harness.Look(t, "chromium-headless-shell")
 	cmd := asUser(t, chromium, "--headless", "--disable-gpu", "--disable-breakpad", "--disable-crash-reporter", "--no-first-run",
 		"--disable-background-networking", "--disable-dev-shm-usage", "--user-data-dir=profile", "--dump-dom",
 		"data:text/html,<title>Tides</title><p id=a><script>a.textContent='The tide turns '+'twice a day'</script>")
