@@ -202,10 +202,13 @@ func TestServeSOCKS_CredentialsMissingOrInvalid_IsRefused(t *testing.T) {
 		if _, err := dialSOCKS(t, server, target, "", ""); err == nil {
 			t.Error("nobody is let in")
 		}
-		for say, want := range map[string]string{"\x05\x01\x00": "\x05\xff", "\x05\x00": "\x05\xff", "\x04\x01": "", "GET / HTTP/1.1\r\n": "", "\x05\x01\x02\x01\x01a\x01b": "\x05\x02\x01\x01"} {
+		for say, want := range map[string]string{"\x05\x01\x00": "\x05\xff", "\x05\x00": "\x05\xff", "\x04\x01": "\x00\x5b\x00\x00\x00\x00\x00\x00", "\x16\x03\x01": "", "\x05\x01\x02\x01\x01a\x01b": "\x05\x02\x01\x01"} {
 			if got := rawSOCKS(t, server, say, true); got != want {
 				t.Errorf("%q: %q, want %q", say, got, want)
 			}
+		}
+		if got := rawSOCKS(t, server, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", false); !strings.HasPrefix(got, "HTTP/1.1 400 ") || !strings.Contains(got, "speaks SOCKS5") {
+			t.Errorf("a request of HTTP: %q", got)
 		}
 	}
 }

@@ -48,12 +48,20 @@ const (
 	authVersion = 1
 	byPassword  = 2
 	noMethod    = 0xff
+	version4    = 4
 	connect     = 1
 
 	typeIPv4 = 1
 	typeName = 3
 	typeIPv6 = 4
 )
+
+// rejected4 is SOCKS4's "request rejected or failed".
+const rejected4 = "\x00\x5b\x00\x00\x00\x00\x00\x00"
+
+// notHTTP is the answer to a request of HTTP.
+const notHTTP = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json\r\nX-Farwire-From: gateway\r\n\r\n" +
+	`{"detail":"this port speaks SOCKS5 (socks5h://) and not HTTP: the HTTP proxy is on the gateway's own port","code":"bad_request"}`
 
 // Credentials are what the client says who it is.
 type Credentials struct{ User, Password string }
@@ -67,7 +75,7 @@ func ReadCredentials(rw io.ReadWriter) (Credentials, error) {
 		return c, err
 	}
 	if head[0] != version {
-		return c, fmt.Errorf("%w: version %d", ErrProtocol, head[0])
+		return c, refuseProtocol(rw, head[0])
 	}
 	methods, err := readCounted(rw)
 	if err != nil {
@@ -98,6 +106,20 @@ func ReadCredentials(rw io.ReadWriter) (Credentials, error) {
 	}
 	password, err := readCounted(rw)
 	return Credentials{string(user), string(password)}, err
+}
+
+// refuseProtocol tells a client of HTTP or SOCKS4, by its first byte, in its own protocol
+// that this is another one.
+func refuseProtocol(w io.Writer, first byte) error {
+	told := ""
+	switch {
+	case first == version4:
+		told = rejected4
+	case 'A' <= first && first <= 'Z': // a method
+		told = notHTTP
+	}
+	_, err := io.WriteString(w, told)
+	return errors.Join(fmt.Errorf("%w: version %d", ErrProtocol, first), err)
 }
 
 // Accept says whether the credentials are good. After a no the client must be
