@@ -93,6 +93,16 @@ func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.CrawledSite, error) {
 	return site, nil
 }
 
+// notFetched has the error of a target that no exit may reach say that this was a page.
+// It is the context's cause, and no [llmstxt.FetchError].
+func notFetched(err error) error {
+	known := fault.Of(err)
+	if known == nil || known.Class != fault.TargetForbidden || errors.As(err, new(*llmstxt.FetchError)) {
+		return err
+	}
+	return fault.Wrap(fault.TargetForbidden, "Failed to fetch page: "+safetext.Capital(known.Short()), err)
+}
+
 // maxModelTime is how long a model may work on a file, within what is left of the crawl's
 // own time.
 const maxModelTime = 5 * time.Minute

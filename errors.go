@@ -22,7 +22,6 @@ import (
 	"github.com/farwire/farwire/internal/rules"
 	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/internal/wsframe"
-	"github.com/farwire/farwire/llmstxt"
 )
 
 // An ErrorClass is a row of the table of errors: what clients see of one class. Each
@@ -190,9 +189,9 @@ func (g *Gateway) fail(w http.ResponseWriter, err error) { writeError(w, g.publi
 // request came in has it.
 func (g *Gateway) failForm(w http.ResponseWriter, r *http.Request, to *pathform.Request, err error) {
 	if to.Absolute {
-		g.failProxy(w, err)
+		g.failProxy(w, toldOf(r, err))
 	} else {
-		g.failPath(w, r, err)
+		g.failPath(w, r, toldOf(r, err))
 	}
 }
 
@@ -207,11 +206,19 @@ func (g *Gateway) failPath(w http.ResponseWriter, r *http.Request, err error) {
 // without valid credentials is asked for them (RFC 9110, section 11.7).
 func (g *Gateway) failProxy(w http.ResponseWriter, err error) {
 	p := g.publicLogged(err)
-	if fault.Is(err, fault.KeyMissing) || fault.Is(err, fault.KeyInvalid) {
+	if asksForKey(err) {
 		p.Status = http.StatusProxyAuthRequired
 		w.Header().Set("Proxy-Authenticate", `Basic realm="farwire", charset="UTF-8"`)
 	}
 	writeError(w, p)
+}
+
+// toldOf is what a client reads of an error: that it must not close its side, if it has.
+func toldOf(r *http.Request, err error) error {
+	if errors.Is(err, errClientGone) && errors.Is(context.Cause(r.Context()), context.Canceled) { // else it was a deadline of the host's
+		return errHalfClosed
+	}
+	return err
 }
 
 // publicLogged is public, and has an internal error in the log besides.
@@ -301,16 +308,6 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	h.Set("Content-Length", strconv.Itoa(len(b)))
 	w.WriteHeader(status)
 	w.Write(b) // a client that has gone needs no answer
-}
-
-// notFetched has the error of a target that no exit may reach say that this was a page.
-// It is the context's cause, and no [llmstxt.FetchError].
-func notFetched(err error) error {
-	known := fault.Of(err)
-	if known == nil || known.Class != fault.TargetForbidden || errors.As(err, new(*llmstxt.FetchError)) {
-		return err
-	}
-	return fault.Wrap(fault.TargetForbidden, "Failed to fetch page: "+safetext.Capital(known.Short()), err)
 }
 
 // endedBy says on whose side an error arose. A target that a rule forbids was not asked.

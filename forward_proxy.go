@@ -228,7 +228,7 @@ func (t *tunnelSession) socks(conn net.Conn) (early []byte, err error) {
 	}
 	denied := t.s.admit(ctx, seen)
 	// tooManyWrong is a wrong credential as well: the eleventh in a minute.
-	wrong := fault.Is(denied, fault.KeyMissing) || fault.Is(denied, fault.KeyInvalid) || errors.As(denied, new(*tooManyWrong))
+	wrong := asksForKey(denied) || errors.As(denied, new(*tooManyWrong))
 	if err := socks.Accept(conn, !wrong); err != nil {
 		return nil, errors.Join(denied, fmt.Errorf("%w: %w", errClientGone, err))
 	}

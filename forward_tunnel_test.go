@@ -5,6 +5,7 @@ package farwire_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/harness"
 )
 
@@ -227,5 +229,54 @@ func TestForwardProxy_EarlyBytes_ReachTheTarget(t *testing.T) {
 	echo := make([]byte, len("early"))
 	if _, err := io.ReadFull(br, echo); err != nil || string(echo) != "early" {
 		t.Errorf("%q %v", echo, err)
+	}
+}
+
+// What a client has sent behind a CONNECT is meant for the target. Where there is no tunnel
+// it is nobody's request.
+func TestForwardProxy_ConnectFailsWithBytesBehindIt_NoneIsARequest(t *testing.T) {
+	asked := make(chan string, 9)
+	dials := make(chan struct{}, 1)
+	w := newProxyWorld(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.RequestURI }), func(o *farwire.Options) {
+		o.Agents = agent.Exit{ID: testAgent, Slug: "de1", Country: "DE", DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+			if addr == "hang.test:443" {
+				dials <- struct{}{}
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return nil, &agent.DialError{Fault: agent.FaultTarget, Err: errors.New("connection refused")}
+		}}
+	})
+	w.server.Config.Handler = w.gw.ForwardProxy(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.RequestURI }))
+	for _, c := range []struct{ target, user, status, says string }{
+		{"gone.test:443", "any", "502", `"target_unreachable"`},
+		{"gone.test", "any", "400", `"bad_request"`},
+		{"gone.test:443", "geo=XX", "502", `"agent_unavailable"`},
+		{"hang.test:443", "timeout=0.05", "504", `"target_timeout"`},
+		{"hang.test:443", "any", "400", "closed its side of the connection"}, // this one is half-closed
+	} {
+		conn := must(net.Dial("tcp", w.server.Listener.Addr().String()))
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(testTimeout))
+		fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\nHost: x\r\nProxy-Authorization: %s\r\n\r\nGET /early HTTP/1.1\r\nHost: x\r\n\r\n", c.target, proxyBasic(c.user, testKey))
+		if c.target == "hang.test:443" {
+			<-dials
+		}
+		if strings.HasPrefix(c.says, "closed") {
+			conn.(*net.TCPConn).CloseWrite()
+		}
+		answers, err := io.ReadAll(conn)
+		if text := string(answers); err != nil || !strings.HasPrefix(text, "HTTP/1.1 "+c.status) || !strings.Contains(text, c.says) || strings.Count(text, "HTTP/1.1 ") != 1 {
+			t.Errorf("%s as %s: %q, %v", c.target, c.user, answers, err)
+		}
+	}
+	w.log.Await(t, "kind=tunnel", "ended_by=client code=0", `cause="the client left"`)
+	select {
+	case uri := <-asked:
+		t.Errorf("%s was asked for", uri)
+	default:
+	}
+	if strings.Contains(w.log.String(), "WARN") {
+		t.Errorf("an operator is warned: %s", w.log)
 	}
 }

@@ -293,9 +293,6 @@ func (f *forwarding) fail(err error) {
 	f.err, f.status = err, public(err).Status
 	if r.Context().Err() != nil && f.ended() == nil { // the client has left, or half closed
 		f.err, f.status, err = errClientGone, 0, errClientGone
-		if errors.Is(context.Cause(r.Context()), context.Canceled) { // else it was a deadline of the host's
-			err = errHalfClosed
-		}
 	}
 	if f.exit.ID != "" {
 		w.Header().Set("X-Farwire-Node", f.exit.ID)

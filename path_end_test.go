@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -256,10 +257,15 @@ func TestForwarding_ClientEndsItsSide_TargetIsLeftAndClientTold(t *testing.T) {
 		<-r.Context().Done()
 		target <- "left"
 	}))
-	w.server.Config.Handler = w.gw.ForwardProxy(w.gw.PathForm())
+	mux := http.NewServeMux()
+	mux.Handle("/to/", w.gw.PathForm())
+	mux.Handle("/ws", w.gw.Relay())
+	w.server.Config.Handler = w.gw.ForwardProxy(mux)
+	const upgrade = "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+	proxied, byPath := "GET "+w.target.URL+"/slow HTTP/1.1\r\nProxy-Authorization: "+proxyBasic("any", testKey), "GET /to/key="+testKey+"/http/"+w.host()+"/slow HTTP/1.1"
 	for _, line := range []string{
-		"GET " + w.target.URL + "/slow HTTP/1.1\r\nProxy-Authorization: " + proxyBasic("any", testKey),
-		"GET /to/key=" + testKey + "/http/" + w.host() + "/slow HTTP/1.1",
+		proxied, byPath, proxied + upgrade, byPath + upgrade,
+		"GET /ws?api_key=" + testKey + "&url=" + url.QueryEscape(w.target.URL+"/slow") + " HTTP/1.1" + upgrade,
 	} {
 		conn := must(net.Dial("tcp", w.server.Listener.Addr().String()))
 		defer conn.Close()
@@ -276,6 +282,7 @@ func TestForwarding_ClientEndsItsSide_TargetIsLeftAndClientTold(t *testing.T) {
 		}
 	}
 	w.log.Await(t, "kind=http", "ended_by=client", "code=0", `cause="the client left"`)
+	w.log.Await(t, "kind=relay", "ended_by=client", "code=1006", `cause="the client left"`)
 	if strings.Contains(w.log.String(), "WARN") {
 		t.Errorf("an operator is warned: %s", w.log)
 	}

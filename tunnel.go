@@ -169,7 +169,7 @@ func (g *Gateway) serveConnect(w http.ResponseWriter, r *http.Request) {
 	s, err := g.enter(r.Context(), KindTunnel)
 	if err != nil {
 		g.noteRefused(r.Context(), KindTunnel, g.o.ClientAddr(r), err)
-		g.failProxy(w, err)
+		g.failConnect(w, r, err)
 		return
 	}
 	defer s.abandonOnPanic()
@@ -178,12 +178,12 @@ func (g *Gateway) serveConnect(w http.ResponseWriter, r *http.Request) {
 		if t.exit.ID != "" {
 			w.Header().Set("X-Farwire-Node", t.exit.ID)
 		}
-		by := endedBy(err)
+		by, code := endedBy(err), public(err).Status
 		if r.Context().Err() != nil {
-			by, err = EndedByClient, errClientGone
+			by, code, err = EndedByClient, 0, errClientGone
 		}
-		g.failProxy(w, err)
-		s.end(t.result(by, public(err).Status, err))
+		g.failConnect(w, r, err)
+		s.end(t.result(by, code, err))
 		return
 	}
 	if r.ProtoMajor >= 2 {
@@ -191,6 +191,21 @@ func (g *Gateway) serveConnect(w http.ResponseWriter, r *http.Request) {
 	} else {
 		t.overConn(w)
 	}
+}
+
+// failConnect answers a CONNECT with an error. What a client that did not wait has sent
+// behind its head is meant for the target: it must not be read as a request. Only a 407 may
+// be followed by one.
+func (g *Gateway) failConnect(w http.ResponseWriter, r *http.Request, err error) {
+	if r.ProtoMajor < 2 && !asksForKey(err) {
+		w.Header().Set("Connection", "close")
+	}
+	g.failProxy(w, toldOf(r, err))
+}
+
+// asksForKey reports whether an error is answered with a demand for valid credentials.
+func asksForKey(err error) bool {
+	return fault.Is(err, fault.KeyMissing) || fault.Is(err, fault.KeyInvalid)
 }
 
 // connect admits the caller and dials.
