@@ -206,6 +206,9 @@ func (g *Gateway) failPath(w http.ResponseWriter, r *http.Request, err error) {
 // without valid credentials is asked for them (RFC 9110, section 11.7).
 func (g *Gateway) failProxy(w http.ResponseWriter, err error) {
 	p := g.publicLogged(err)
+	if errors.Is(err, errKeyMissing) {
+		p.Text += ": it is the password for this proxy"
+	}
 	if asksForKey(err) {
 		p.Status = http.StatusProxyAuthRequired
 		w.Header().Set("Proxy-Authenticate", `Basic realm="farwire", charset="UTF-8"`)
