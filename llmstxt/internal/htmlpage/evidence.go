@@ -36,7 +36,7 @@ type Evidence struct {
 }
 
 // EvidenceVersion is the version of what is kept of a page.
-const EvidenceVersion = 32
+const EvidenceVersion = 33
 
 // Size is about how many bytes of memory it takes.
 func (e *Evidence) Size() int {
