@@ -50,7 +50,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.WindowSize(1280, 800), chromedp.UserDataDir(filepath.Join(dir, "profile")))
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium-headless-shell"), chromedp.WindowSize(1280, 800), chromedp.UserDataDir(filepath.Join(dir, "profile")))
 	if os.Geteuid() == 0 {
 		// Chromium refuses to run its sandbox for root. It loads nothing here
 		// but pages of this machine.
