@@ -13,17 +13,19 @@ import (
 )
 
 // TestRender_ProcessIsRoot_BrowserIsNotUnlessNamed starts a browser that notes as whom it
-// was started and ends. One that was merely found on PATH is never root and never without
-// its sandbox; of a process that is root, one that was named is tried so in the end.
+// was started and ends. One that was merely found on PATH, the headless shell before
+// others, is never root and never without its sandbox; of a process that is root, one that
+// was named is tried so in the end.
 func TestRender_ProcessIsRoot_BrowserIsNotUnlessNamed(t *testing.T) {
 	dir, err := os.MkdirTemp("", "farwire-browser-*")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	starts, program := filepath.Join(dir, "starts"), filepath.Join(dir, "chromium")
+	starts, program := filepath.Join(dir, "starts"), filepath.Join(dir, "chromium-headless-shell")
 	script := "#!/bin/sh\necho \"uid=$(id -u) $*\" >>" + starts + "\nexit 1\n"
-	for name, text := range map[string]string{starts: "", program: script} {
+	other := "#!/bin/sh\necho chromium >>" + starts + "\nexit 1\n"
+	for name, text := range map[string]string{starts: "", program: script, filepath.Join(dir, "chromium"): other} {
 		if err := os.WriteFile(name, []byte(text), 0o777); err != nil {
 			t.Fatal(err)
 		}
