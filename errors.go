@@ -189,9 +189,9 @@ func (g *Gateway) fail(w http.ResponseWriter, err error) { writeError(w, g.publi
 // request came in has it.
 func (g *Gateway) failForm(w http.ResponseWriter, r *http.Request, to *pathform.Request, err error) {
 	if to.Absolute {
-		g.failProxy(w, toldOf(r, err))
+		g.failProxy(w, forClient(r, err))
 	} else {
-		g.failPath(w, r, toldOf(r, err))
+		g.failPath(w, r, forClient(r, err))
 	}
 }
 
@@ -216,8 +216,8 @@ func (g *Gateway) failProxy(w http.ResponseWriter, err error) {
 	writeError(w, p)
 }
 
-// toldOf is what a client reads of an error: that it must not close its side, if it has.
-func toldOf(r *http.Request, err error) error {
+// forClient is the error that a client reads: that it must not close its side, if it has.
+func forClient(r *http.Request, err error) error {
 	if errors.Is(err, errClientGone) && errors.Is(context.Cause(r.Context()), context.Canceled) { // else it was a deadline of the host's
 		return errHalfClosed
 	}

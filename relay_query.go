@@ -88,7 +88,7 @@ func (rl *relay) failDirect(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("X-Farwire-Node", rl.exit.ID)
 		passRefusal(w, refusal, r.Header.Get("Origin") == "")
 	} else {
-		rl.g.fail(w, toldOf(r, err))
+		rl.g.fail(w, forClient(r, err))
 	}
 	rl.endUnconnected(err)
 }

@@ -200,7 +200,7 @@ func (g *Gateway) failConnect(w http.ResponseWriter, r *http.Request, err error)
 	if r.ProtoMajor < 2 && !asksForKey(err) {
 		w.Header().Set("Connection", "close")
 	}
-	g.failProxy(w, toldOf(r, err))
+	g.failProxy(w, forClient(r, err))
 }
 
 // asksForKey reports whether an error is answered with a demand for valid credentials.
