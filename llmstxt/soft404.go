@@ -39,7 +39,7 @@ type soft404Signs struct {
 	notFound  bool   // its heading says that it does not exist
 }
 
-// soft404s are what is known of pages that are none.
+// soft404s are what is known of error pages that answer as pages do.
 type soft404s struct {
 	generic   map[string]string // generic texts (soft404Signs), to the first page
 	withdrawn map[string]bool   // URLs of committed pages that turned out to be none
