@@ -42,7 +42,7 @@ type soft404Signs struct {
 // soft404s are what is known of error pages that answer as pages do.
 type soft404s struct {
 	generic   map[string]string // generic texts (soft404Signs), to the first page
-	withdrawn map[string]bool   // URLs of committed pages that turned out to be none
+	withdrawn map[string]bool   // URLs of committed pages that turned out to be error pages
 	alike     map[string]bool   // URLs of committed pages that are like the probe's answer
 
 	probe     *result       // the answer to the probe
@@ -211,7 +211,7 @@ func (c *crawler) found() int { return min(c.MaxPages, c.MaxPages-c.missing()) }
 // may, they are its pages.
 func (c *crawler) alikeAreSoft404s() bool { return len(c.alike) < len(c.pages)-len(c.alike) }
 
-// withdraw takes pages out of the result that turned out to be none.
+// withdraw takes pages out of the result that turned out to be error pages.
 func (c *crawler) withdraw() {
 	if c.alikeAreSoft404s() {
 		maps.Copy(c.withdrawn, c.alike)

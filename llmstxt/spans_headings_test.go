@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A description that is the page's text in one line, headings included, is none; one that only begins as a
+// A description that is the page's text in one line, headings included, is not used; one that only begins as a
 // heading is.
 func TestNotes_DescriptionWithHeadingsInIt_IsNotUsed(t *testing.T) {
 	for _, c := range []struct{ desc, body, want string }{

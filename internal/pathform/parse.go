@@ -170,7 +170,7 @@ func parseOptions(raw string, key bool) (Options, error) {
 		case err1 != nil || err2 != nil:
 			return o, fault.Invalidf("the options cannot be decoded")
 		case !found || name == "":
-			return o, fault.Invalidf("options are written as name=value with ; between them, or as - if there are none")
+			return o, fault.Invalidf("options are written as name=value with ; between them; - stands for no options")
 		case value == "":
 			return o, fault.Invalidf("the option %s is empty", fault.Clip(name))
 		}

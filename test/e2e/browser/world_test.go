@@ -224,12 +224,12 @@ var groups sync.Map
 func processesOf(tmp string) (pids []int) {
 	seen, _ := groups.LoadOrStore(tmp, new(sync.Map))
 	ours := seen.(*sync.Map)
-	for _, pid := range namedBy(tmp) {
+	named := namedBy(tmp)
+	for _, pid := range named {
 		if group, err := syscall.Getpgid(pid); err == nil && group != syscall.Getpgrp() {
 			ours.Store(group, true)
 		}
 	}
-	named := namedBy(tmp)
 	for pid := range allProcesses() {
 		group, err := syscall.Getpgid(pid)
 		if _, is := ours.Load(group); slices.Contains(named, pid) || err == nil && is && !isZombie(pid) {
